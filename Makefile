@@ -1,0 +1,33 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer, git and make:
+#   make demo    records real calls, offline and without keys, and shows them
+#   make test    runs the tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check bench clean
+
+demo: $(INSTALLED)
+	@$(BIN)/callscope demo
+
+test: $(INSTALLED)
+	@scripts/test
+
+check: $(INSTALLED)
+	@scripts/check
+
+bench: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@scripts/install $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/.bench: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt 'getpatter>=0.7,<0.8'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo-calls build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,254 @@
+"""Who spoke when, what was said, and what of it was heard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from callscope.adapters.pipecat_handlers import Handlers, is_upstream
+from callscope.adapters.pipecat_words import Words, joined
+from callscope.model import event as events
+
+if TYPE_CHECKING:
+    from callscope.adapters.pipecat_errors import Errors
+    from callscope.adapters.pipecat_services import Services
+    from callscope.recorder.call_log import CallLog
+
+_CLOCKS_AGREE_MS: Final = 10_000
+_CUT_WITHIN_MS: Final = 1_000
+"""The output stops at once when it is interrupted; an agent that is still heard later was not."""
+_MAX_PENDING: Final = 64
+
+
+class Speech:
+    """Frames of both speakers into speaking edges, barge-ins and turns.
+
+    A caller's turn is what the user aggregator gave the language model; where no aggregator tells (before 1.7,
+    or in a pipeline without one), it is the transcripts of the turn. An agent's turn is what the assistant
+    aggregator put in the context, which is what was played; where nobody tells, it ends with the agent's sound.
+    """
+
+    def __init__(self, log: CallLog, services: Services, errors: Errors, *, turn_frames: bool) -> None:
+        self._log = log
+        self._services = services
+        self._errors = errors
+        self._turn_frames = turn_frames
+        self._ending = False
+        self._user_speaking = False
+        self._user_turn_open = False
+        self._user_began_ms: float | None = None
+        self._user_ended_ms: float | None = None
+        self._pending: list[tuple[str, bool]] = []
+        self._speaking = False
+        self._words = Words()
+        self._began_ms: float | None = None
+        self._ended_ms: float | None = None
+        self._interrupted_at_ms: float | None = None
+        self._late_commit = False
+
+    def handlers(self) -> Handlers:
+        """What to do at which frame's first push."""
+        return {
+            "VADUserStartedSpeakingFrame": self._on_sound_started,
+            "VADUserStoppedSpeakingFrame": self._on_sound_stopped,
+            "UserStartedSpeakingFrame": self._on_user_turn_started,
+            "UserStoppedSpeakingFrame": self._on_user_turn_stopped,
+            "TranscriptionFrame": self._on_transcript,
+            "LLMContextUserTurnFrame": self._on_user_turn,
+            "LLMFullResponseStartFrame": self._on_response_started,
+            "LLMTextFrame": self._on_generated,
+            "BotStartedSpeakingFrame": self._on_agent_started,
+            "BotStoppedSpeakingFrame": self._on_agent_stopped,
+            "LLMContextAssistantTurnFrame": self._on_agent_turn,
+            "InterruptionFrame": self._on_interruption,
+        }
+
+    def every_push(self) -> Handlers:
+        """What to do at every push: what the output transport pushes again has been played."""
+        return {"AggregatedTextFrame": self._on_spoken_text}
+
+    def ending(self) -> None:
+        """The call is ending: what is cut off from here on, the caller did not interrupt."""
+        self._ending = True
+
+    def finish(self, at_ms: float) -> None:
+        """The call is over: write what is open."""
+        if self._speaking:
+            self._speaking = False
+            self._ended_ms = at_ms
+            self._log.event(events.AGENT_STOPPED_SPEAKING, {"interrupted": False}, at_ms=at_ms)
+        if not (self._aggregated("LLMUserAggregator") and not self._user_turn_open):
+            self._flush_user()
+        self._give_up_agent()
+
+    # The caller.
+
+    def _on_sound_started(self, data: Any, at_ms: float) -> None:
+        if is_upstream(data):  # comes in pairs that do not know of each other
+            return
+        began = _decided(data.frame, at_ms) - data.frame.start_secs * 1000
+        self._user_speaking = True
+        if self._user_began_ms is None:
+            self._user_began_ms = began
+        self._log.event(events.USER_STARTED_SPEAKING, at_ms=began)
+
+    def _on_sound_stopped(self, data: Any, at_ms: float) -> None:
+        if is_upstream(data):
+            return
+        delay_ms = data.frame.stop_secs * 1000
+        self._user_speaking = False
+        self._user_ended_ms = _decided(data.frame, at_ms) - delay_ms
+        self._log.event(
+            events.USER_STOPPED_SPEAKING, {"delay_ms": round(delay_ms)}, at_ms=self._user_ended_ms
+        )
+
+    def _on_user_turn_started(self, _data: Any, at_ms: float) -> None:
+        if self._aggregated("LLMUserAggregator"):
+            self._pending.clear()
+        else:
+            self._flush_user()
+        if not self._speaking and self._began_ms is not None:
+            self._close_agent(interrupted=False)
+        self._user_turn_open = True
+        if self._user_began_ms is None:
+            self._user_began_ms = at_ms
+        self._log.event(events.USER_TURN_STARTED, at_ms=at_ms)
+
+    def _on_user_turn_stopped(self, _data: Any, at_ms: float) -> None:
+        self._user_turn_open = False
+        self._log.event(events.USER_TURN_STOPPED, at_ms=at_ms)
+
+    def _on_transcript(self, data: Any, at_ms: float) -> None:
+        frame = data.frame
+        service = self._services.of(data.source)
+        language = getattr(frame, "language", None)
+        told = {"text": frame.text, "language": str(language) if language else None, **service.facts()}
+        self._log.event(
+            events.TRANSCRIPT, {name: value for name, value in told.items() if value is not None}, at_ms=at_ms
+        )
+        self._errors.worked("stt", service.name, at_ms)
+        if len(self._pending) < _MAX_PENDING:
+            self._pending.append((frame.text, frame.includes_inter_frame_spaces))
+
+    def _on_user_turn(self, data: Any, at_ms: float) -> None:
+        self._write_user(data.frame.text, at_ms)
+
+    def _flush_user(self) -> None:
+        """Write the transcripts as a turn, where no aggregator does."""
+        text = joined(self._pending).strip()
+        if text:
+            self._write_user(text, self._user_ended_ms)
+
+    def _write_user(self, text: str, at_ms: float | None) -> None:
+        began = self._user_began_ms if self._user_began_ms is not None else at_ms
+        ended = self._user_ended_ms
+        duration = ended - began if began is not None and ended is not None and ended >= began else None
+        self._pending.clear()
+        self._user_began_ms = None
+        self._log.turn("user", text, at_ms=began, duration_ms=duration)
+
+    # The agent.
+
+    def _on_response_started(self, _data: Any, _at_ms: float) -> None:
+        if not self._user_turn_open and not self._aggregated("LLMUserAggregator"):
+            self._flush_user()
+        self._words.new_response()
+
+    def _on_generated(self, data: Any, _at_ms: float) -> None:
+        self._words.generated(data.frame.text)
+
+    def _on_spoken_text(self, data: Any, _at_ms: float) -> None:
+        frame = data.frame
+        spoken = type(frame).__name__ == "TTSTextFrame"
+        spaced = frame.includes_inter_frame_spaces
+        if self._services.is_output(data.source):
+            if spoken:
+                self._words.played(frame.text, spaced=spaced, committed=frame.append_to_context)
+        elif not self._services.is_output(data.destination):
+            return  # once on its way is enough: the hop into the output transport, which every text takes
+        elif spoken:
+            self._words.synthesized(frame.text, spaced=spaced)
+        elif not frame.skip_tts:
+            self._words.announced(frame.text, spaced=spaced)
+
+    def _on_agent_started(self, _data: Any, at_ms: float) -> None:
+        self._speaking = True
+        self._late_commit = False
+        if self._began_ms is None:
+            self._began_ms = at_ms
+        self._log.event(events.AGENT_STARTED_SPEAKING, at_ms=at_ms)
+
+    def _on_agent_stopped(self, _data: Any, at_ms: float) -> None:
+        if not self._speaking:
+            return
+        self._speaking = False
+        self._ended_ms = at_ms
+        cut_at, self._interrupted_at_ms = self._interrupted_at_ms, None
+        interrupted = cut_at is not None and at_ms - cut_at <= _CUT_WITHIN_MS
+        if interrupted and (self._user_speaking or self._user_turn_open):
+            heard, said = self._words.heard(), self._words.said()
+            counts = {"heard_characters": len(heard), "generated_characters": max(len(said), len(heard))}
+            self._log.event(events.BARGE_IN, counts, at_ms=cut_at)
+        self._log.event(events.AGENT_STOPPED_SPEAKING, {"interrupted": interrupted}, at_ms=at_ms)
+        if interrupted or self._words.is_committed or self._is_said():
+            self._close_agent(interrupted=interrupted)
+
+    def _on_interruption(self, _data: Any, at_ms: float) -> None:
+        if self._ending:
+            return
+        if self._speaking:
+            self._interrupted_at_ms = at_ms
+        else:
+            self._give_up_agent()
+
+    def _on_agent_turn(self, data: Any, at_ms: float) -> None:
+        if self._late_commit and self._words.is_empty:
+            self._late_commit = False
+            return
+        self._words.committed(data.frame.text)
+        if not self._speaking:
+            if self._began_ms is None:
+                self._began_ms = at_ms
+            self._close_agent(interrupted=False)
+
+    def _is_said(self) -> bool:
+        """Whether the agent has said what it had to say, where nobody will tell."""
+        expects = self._aggregated("LLMAssistantAggregator") and self._words.goes_to_context
+        return not expects and self._words.is_played
+
+    def _give_up_agent(self) -> None:
+        """No more is coming: write what was heard, or was to be heard and failed. A reply cut off unheard is no turn."""
+        voiceless = not (self._services.all("tts") or self._services.all("realtime"))
+        if self._began_ms is not None or voiceless or self._errors.failing("tts"):
+            self._close_agent(interrupted=False)
+        self._words = Words()
+
+    def _close_agent(self, *, interrupted: bool) -> None:
+        """Write the agent's open turn, if anything was said in it."""
+        words, began, ended = self._words, self._began_ms, self._ended_ms
+        self._words = Words()
+        self._began_ms = self._ended_ms = self._interrupted_at_ms = None
+        heard = words.heard()
+        text = words.said() if interrupted or self._ending or not heard else words.context or heard
+        if not text:
+            return
+        self._late_commit = not words.is_committed
+        duration = ended - began if began is not None and ended is not None else None
+        partly = interrupted or not heard or (self._ending and len(heard) < len(text))
+        self._log.turn(
+            "assistant",
+            text,
+            at_ms=began,
+            duration_ms=duration,
+            interrupted=interrupted,
+            heard=heard if partly else None,
+        )
+
+    def _aggregated(self, name: str) -> bool:
+        """Whether an aggregator of that class tells the turns of its side."""
+        return self._turn_frames and name in self._services.classes
+
+
+def _decided(frame: Any, at_ms: float) -> float:
+    """When voice activity detection decided, by the frame's own wall clock where that can be."""
+    told_ms: float = frame.timestamp * 1000
+    return told_ms if abs(told_ms - at_ms) < _CLOCKS_AGREE_MS else at_ms

@@ -1,0 +1,224 @@
+"""What a killed writer left is put in order; what was written is kept.
+
+A call that nobody writes any more is closed as ``abandoned``: it ends with its last row, and its turns, latency and
+usage are summed up from its rows. Metadata that is missing, or is no JSON object, is made from the directory and the
+rows (what was there is kept beside it). A ``.tmp.*.json`` that holds a newer whole envelope takes metadata's
+place; any other is removed. A torn last row gets its newline, so that nothing is glued to it.
+
+Calls in progress are not touched. Doing it twice is doing it once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from callscope.archive import jsonl, listing
+from callscope.archive.envelope import call_of
+from callscope.archive.paths import EVENTS, METADATA, TRANSCRIPT
+from callscope.archive.reader import CallRecord, orphans, read_call, read_envelope, read_file
+from callscope.archive.replace import write_json
+from callscope.model.call import ABANDONED, IN_PROGRESS, SCHEMA_VERSION
+from callscope.model.event import USAGE
+from callscope.model.usage import sum_usage
+from callscope.model.wire import format_ts
+from callscope.timeline.summary import summarise
+
+UNREADABLE: Final = f"{METADATA}.unreadable"
+"""What metadata that cannot be read is kept as."""
+_END_REASON: Final = "the process that recorded the call ended without closing it"
+_SETTLED_NS: Final = 60_000_000_000
+"""Age from which a temporary file is nobody's any more, also in a call that has ended."""
+_KEYS: Final = (
+    "schema_version",
+    "call_id",
+    "trace_id",
+    "started_at",
+    "ended_at",
+    "duration_ms",
+    "status",
+    "caller",
+    "callee",
+    "direction",
+    "telephony_provider",
+    "provider_mode",
+    "agent",
+    "turns",
+    "cost",
+    "latency",
+    "error",
+)
+
+Kind = Literal["closed", "rebuilt", "adopted", "removed", "newline", "failed"]
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was done to a call, or with ``dry_run`` would be."""
+
+    path: str
+    """The call's directory."""
+    call_id: str
+    kind: Kind
+    message: str
+
+
+def repair(root: Path, *, now_ms: int, dry_run: bool = False) -> Iterator[Action]:
+    """Repair every call of an archive, newest first, as the caller goes on asking.
+
+    Raises:
+        NotFoundError: there is no such directory.
+        UnreadableError: a directory may not be listed.
+    """
+    listing.require_root(root)
+    for path in listing.call_paths(root):
+        yield from repair_call(path, now_ms=now_ms, dry_run=dry_run)
+
+
+def repair_call(path: Path, *, now_ms: int, dry_run: bool = False) -> list[Action]:
+    """Repair one call. Never raises: what the disk does not let through is an action of the kind ``failed``.
+
+    Args:
+        path: the call's directory.
+        now_ms: Unix milliseconds.
+        dry_run: only tell.
+    """
+    if read_envelope(path, now_ms=now_ms).status == IN_PROGRESS:
+        return []
+    work = _Repair(path, now_ms=now_ms, dry_run=dry_run)
+    try:
+        work.metadata()
+        for name in (TRANSCRIPT, EVENTS):
+            work.last_line(name)
+    except OSError as error:
+        work.note("failed", f"cannot be repaired ({error})")
+    return work.actions
+
+
+class _Repair:
+    """The repair of one call that is not in progress."""
+
+    def __init__(self, path: Path, *, now_ms: int, dry_run: bool) -> None:
+        self.actions: list[Action] = []
+        self._path = path
+        self._now_ms = now_ms
+        self._dry_run = dry_run
+        self._record: CallRecord = read_call(path, now_ms=now_ms)
+
+    def note(self, kind: Kind, message: str) -> None:
+        """Tell of one thing."""
+        self.actions.append(
+            Action(path=str(self._path), call_id=self._record.call.call_id, kind=kind, message=message)
+        )
+
+    def metadata(self) -> None:
+        """Bring metadata.json and what was to become it in order."""
+        content = read_file(str(self._path / METADATA))
+        if content.complaint is not None:
+            return  # no file of this format: not ours to judge, `verify` tells of it
+        document = jsonl.decode_object(content.data or b"")
+        adopted, left_over = self._orphans(document)
+        repaired = adopted or document
+        if repaired is None:
+            repaired = self._rebuild(torn=content.data is not None)
+        if call_of(repaired, path="").status == IN_PROGRESS:
+            repaired = self._close(repaired)
+        if repaired is not document and not self._dry_run:
+            if read_file(str(self._path / METADATA)).data != content.data:
+                return  # somebody else is at it
+            if document is None and content.data is not None:
+                (self._path / METADATA).rename(self._path / UNREADABLE)
+            write_json(self._path / METADATA, repaired, sync=True)
+        for name in left_over:
+            if not self._dry_run:
+                (self._path / name).unlink(missing_ok=True)
+
+    def last_line(self, name: str) -> None:
+        """End a torn last row, so that the row after it is one by itself."""
+        content = read_file(str(self._path / name))
+        if content.complaint is not None or not content.data or content.data.endswith(b"\n"):
+            return
+        self.note("newline", f"{name}: the last row was not ended")
+        if not self._dry_run:
+            fd = os.open(self._path / name, os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                os.write(fd, b"\n")
+            finally:
+                os.close(fd)
+
+    def _orphans(self, document: dict[str, Any] | None) -> tuple[dict[str, Any] | None, list[str]]:
+        """The newest envelope that should have become metadata, if there is one, and the files that can go."""
+        best: dict[str, Any] | None = None
+        names = [name for name in orphans(str(self._path)) if self._is_settled(name, document)]
+        for name in sorted(names, key=lambda name: self._written_ns(name), reverse=True):
+            candidate = jsonl.decode_object(read_file(str(self._path / name)).data or b"")
+            if best is None and candidate is not None and _supersedes(candidate, document):
+                best = candidate
+                self.note("adopted", f"{name}: a newer whole envelope, now {METADATA}")
+            else:
+                self.note("removed", f"{name}: left of a replacement that was cut off")
+        return best, names
+
+    def _is_settled(self, name: str, document: dict[str, Any] | None) -> bool:
+        """Whether nobody is about to rename the file: the call was open and is abandoned, or it is old."""
+        was_open = document is None or call_of(document, path="").status == IN_PROGRESS
+        return was_open or self._now_ms * 1_000_000 - self._written_ns(name) > _SETTLED_NS
+
+    def _written_ns(self, name: str) -> int:
+        return (self._path / name).lstat().st_mtime_ns
+
+    def _rebuild(self, *, torn: bool) -> dict[str, Any]:
+        call = self._record.call
+        kept = f" (what was there is kept as {UNREADABLE})" if torn else ""
+        self.note("rebuilt", f"{METADATA}: made from the directory and {_rows(self._record)}{kept}")
+        started_at_ms = call.started_at_ms
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "call_id": call.call_id,
+            "started_at": None if started_at_ms is None else format_ts(started_at_ms),
+            "status": IN_PROGRESS,
+        }
+
+    def _close(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The envelope of a call whose writer is gone, as its writer would have summed it up."""
+        record = self._record
+        started_at_ms = record.call.started_at_ms
+        moments = [row.ts_ms for row in (*record.turns, *record.events) if row.ts_ms is not None]
+        ended_at_ms = max([*moments, *([] if started_at_ms is None else [started_at_ms])], default=None)
+        self.note("closed", f"{ABANDONED} with {_rows(record)}")
+        timeline = summarise(started_at_ms, ended_at_ms, record.turns, record.events)
+        usage = sum_usage(event.data for event in record.events if event.type == USAGE)
+        given = document.get("callscope")
+        ours = given if isinstance(given, dict) else {}
+        sums = {
+            "end_reason": ours.get("end_reason") or _END_REASON,
+            "usage": [msgspec.to_builtins(line) for line in usage],
+        }
+        known = {
+            "started_at": None if started_at_ms is None else format_ts(started_at_ms),
+            "ended_at": None if ended_at_ms is None else format_ts(ended_at_ms),
+            "duration_ms": None if ended_at_ms is None or started_at_ms is None else ended_at_ms - started_at_ms,
+            "status": ABANDONED,
+            "turns": record.turn_rows,
+            "latency": timeline.latency,
+        }
+        envelope = {key: document.get(key) for key in _KEYS} | known
+        return {**envelope, **{key: document[key] for key in document if key not in envelope}, "callscope": {**ours, **sums}}
+
+
+def _supersedes(candidate: dict[str, Any], document: dict[str, Any] | None) -> bool:
+    """Whether a temporary file holds what metadata.json was about to become."""
+    if "call_id" not in candidate or "status" not in candidate:
+        return False
+    if document is None:
+        return True
+    was_open = call_of(document, path="").status == IN_PROGRESS
+    ended = call_of(candidate, path="").status != IN_PROGRESS
+    return was_open and ended and candidate["call_id"] == document.get("call_id")
+
+
+def _rows(record: CallRecord) -> str:
+    return f"{len(record.turns)} turns and {len(record.events)} events"

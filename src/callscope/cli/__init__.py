@@ -1,0 +1,1 @@
+"""The terminal: ``callscope`` and its commands, one file each in ``commands/``."""

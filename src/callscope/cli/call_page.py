@@ -1,0 +1,162 @@
+"""One call for people: what happened, what was wrong, what was said, where the time went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from callscope.archive.reader import CallRecord
+from callscope.cli import figures, transcript, waterfall
+from callscope.cli.call_table import STATUS_STYLES
+from callscope.cli.safe_text import clean
+from callscope.model import event as types
+from callscope.model.call import IN_PROGRESS, Call
+from callscope.model.exchange import Exchange
+from callscope.timeline.summary import Timeline
+
+_FACTS_WIDTH: Final = 9
+_AGENT_FACTS: Final = ("provider", "model", "voice")
+
+
+def render(console: Console, record: CallRecord, timeline: Timeline, *, slowest: int) -> None:
+    """Print a call.
+
+    Args:
+        console: where to.
+        record: its files.
+        timeline: what they add up to.
+        slowest: exchanges whose waterfall is drawn, the ones with the longest wait.
+    """
+    _head(console, record, timeline)
+    _problems(console, record, timeline)
+    _transcript(console, record, timeline.exchanges)
+    _waterfalls(console, record.call, timeline.exchanges, slowest)
+
+
+def title(call: Call) -> Text:
+    """Id, outcome and reason in one line."""
+    line = Text(clean(call.call_id), style="bold").append("  ")
+    line.append(clean(call.status).replace("_", " "), style=STATUS_STYLES.get(call.status, ""))
+    reason = call.error or call.end_reason
+    return line.append(f": {clean(reason)}") if reason else line
+
+
+def _head(console: Console, record: CallRecord, timeline: Timeline) -> None:
+    call = record.call
+    console.print(title(call))
+    length = "in progress" if call.status == IN_PROGRESS else figures.clock(call.duration_ms)
+    people = " → ".join(clean(end) for end in (call.caller, call.callee) if end)
+    facts = {
+        "when": [figures.moment(call.started_at_ms), f"length {length}"],
+        "who": [people, call.direction, call.telephony_provider],
+        "waits": _waits(timeline),
+        "trouble": _trouble(record, timeline),
+        "agent": [" ".join(clean(call.agent[key]) for key in _AGENT_FACTS if call.agent.get(key)), _framework(call)],
+        "cost": [figures.money(call.cost) if call.cost else "unpriced"],
+        "labels": [f"{clean(name)}={clean(value)}" for name, value in call.labels.items()],
+        "files": [call.path],
+    }
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(width=_FACTS_WIDTH, style="dim")
+    table.add_column(overflow="fold")
+    for name, values in facts.items():
+        shown = [clean(value) for value in values if value]
+        if shown:
+            table.add_row(name, Text(" · ".join(shown)))
+    console.print(table)
+
+
+def _waits(timeline: Timeline) -> list[str]:
+    waited = [each for each in timeline.exchanges if each.kind == "exchange" and each.response_ms is not None]
+    if not waited:
+        return [figures.UNKNOWN]
+    worst = max(waited, key=lambda each: each.response_ms or 0)
+    values = [each.response_ms for each in waited if each.response_ms is not None]
+    return [f"worst {figures.wait(worst.response_ms)} (exchange {worst.index})", figures.percentiles(values)]
+
+
+def _trouble(record: CallRecord, timeline: Timeline) -> list[str]:
+    errors = [event for event in record.events if event.type == types.ERROR and not event.data.get("duplicate_of")]
+    recovered = sum(event.data.get("recovered") is True for event in errors)
+    unanswered = timeline.unanswered
+    return [
+        figures.count(len(errors), "error") + (f" ({recovered} recovered)" if recovered else ""),
+        figures.count(timeline.interruptions, "interruption"),
+        f"{figures.count(unanswered, 'turn')} without an answer" if unanswered else "",
+    ]
+
+
+def _framework(call: Call) -> str:
+    framework = call.callscope.get("framework")
+    if not isinstance(framework, dict):
+        return ""
+    return f"{framework.get('name') or ''} {framework.get('version') or ''}".strip()
+
+
+def _problems(console: Console, record: CallRecord, timeline: Timeline) -> None:
+    """What went wrong in the call, then what could not be read."""
+    lines = [(_since(problem.at_ms, record.call), problem.text) for problem in timeline.problems]
+    for problem in record.problems:
+        where = problem.file if problem.line is None else f"{problem.file} line {problem.line}"
+        lines.append(("file", f"{where} {problem.message}" if problem.line is None else f"{where}: {problem.message}"))
+    if not lines:
+        return
+    console.print()
+    console.print(Text("Problems", style="bold"))
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(width=7, justify="right", style="yellow")
+    table.add_column(overflow="fold")
+    for at, text in lines:
+        table.add_row(at, Text(clean(text)))
+    console.print(table)
+
+
+def _since(ts_ms: int | None, call: Call) -> str:
+    """A moment as the time since the call's start."""
+    if ts_ms is None or call.started_at_ms is None:
+        return ""
+    return figures.clock(max(ts_ms - call.started_at_ms, 0))
+
+
+def _transcript(console: Console, record: CallRecord, exchanges: Sequence[Exchange]) -> None:
+    console.print()
+    lines = transcript.lines_of(record.turns, record.events, exchanges)
+    if not lines:
+        console.print(Text("No turns.", style="dim"))
+        return
+    table = transcript_table()
+    for line in lines:
+        table.add_row(*transcript_row(line, record.call))
+    console.print(table)
+
+
+def transcript_table() -> Table:
+    """Time, wait, speaker, words."""
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(width=7, justify="right", style="dim")
+    table.add_column(width=8, justify="right")
+    table.add_column(width=7, no_wrap=True, overflow="ellipsis")
+    table.add_column(overflow="fold")
+    return table
+
+
+def transcript_row(line: transcript.Line, call: Call) -> tuple[Text, Text, Text, Text]:
+    """The cells of one line."""
+    return Text(_since(line.ts_ms, call)), line.wait, line.who, line.text
+
+
+def _waterfalls(console: Console, call: Call, exchanges: Sequence[Exchange], slowest: int) -> None:
+    worth = [exchange for exchange in exchanges if exchange.parts or exchange.answered_at_ms is None]
+    drawn = sorted(worth, key=lambda exchange: exchange.response_ms or exchange.silence_ms or 0, reverse=True)[:slowest]
+    for exchange in sorted(drawn, key=lambda exchange: exchange.index):
+        console.print()
+        console.print(waterfall.heading(exchange, started_at_ms=call.started_at_ms))
+        waterfall.render(console, exchange)
+    if len(drawn) < len(worth):
+        left = len(worth) - len(drawn)
+        console.print()
+        console.print(Text(f"{left} quicker exchanges are not drawn: --slowest {len(worth)} draws all", style="dim"))

@@ -1,0 +1,71 @@
+"""The list of calls: one line a call, and one more with the reason where a call failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from callscope.cli import figures
+from callscope.cli.safe_text import clean
+from callscope.model import call as words
+from callscope.model.call import Call
+
+STATUS_STYLES: Final = {
+    words.COMPLETED: "green",
+    words.FAILED: "bold red",
+    words.ABANDONED: "yellow",
+    words.IN_PROGRESS: "cyan",
+}
+_WIDE: Final = 96
+"""Characters from which cost and worst wait stand side by side."""
+_GAP: Final = "  "
+_LEFT: Final = frozenset({"STARTED UTC", "STATUS", "CALL"})
+
+
+def render(console: Console, calls: Sequence[Call], *, now_ms: int) -> None:
+    """Print the calls in the order they come. Ids are cut to a terminal's width, and never in a pipe."""
+    table = {"STARTED UTC": [Text(figures.short_moment(call.started_at_ms, now_ms=now_ms)) for call in calls]}
+    table["STATUS"] = [status(call.status) for call in calls]
+    table["LENGTH"] = [Text(figures.clock(call.duration_ms)) for call in calls]
+    table["TURNS"] = [Text(figures.UNKNOWN if call.turns is None else str(call.turns)) for call in calls]
+    table["P50"] = [Text(figures.wait((call.latency or {}).get("p50_ms"))) for call in calls]
+    priced = any(call.cost for call in calls)
+    if not priced or console.width >= _WIDE:
+        table["WORST"] = [Text(figures.wait(call.callscope.get("worst_wait_ms"))) for call in calls]
+    if priced:
+        table["COST"] = [Text(figures.money(call.cost)) for call in calls]
+    table["CALL"] = [Text(clean(call.call_id)) for call in calls]
+    _print_line(console, _aligned(table, [Text(name, style="dim") for name in table]))
+    for number, call in enumerate(calls):
+        _print_line(console, _aligned(table, [cells[number] for cells in table.values()]))
+        if call.status == words.FAILED and call.error is not None:
+            _print_line(console, Text(f"{_GAP}└ {clean(call.error)}", style="red"))
+
+
+def status(word: str) -> Text:
+    """A status in its colour, with spaces for people."""
+    return Text(clean(word).replace("_", " "), style=STATUS_STYLES.get(word, ""))
+
+
+def _aligned(table: dict[str, list[Text]], cells: list[Text]) -> Text:
+    line = Text()
+    for (name, column), cell in zip(table.items(), cells, strict=True):
+        width = max(len(name), *(entry.cell_len for entry in column))
+        if name == "CALL":
+            line.append_text(cell)
+        elif name in _LEFT:
+            line.append_text(cell).append(" " * (width - cell.cell_len) + _GAP)
+        else:
+            line.append(" " * (width - cell.cell_len)).append_text(cell).append(_GAP)
+    return line
+
+
+def _print_line(console: Console, line: Text) -> None:
+    """One line whatever its length: cut on a terminal, whole in a pipe."""
+    if console.is_terminal:
+        console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
+    else:
+        console.print(line, soft_wrap=True)

@@ -1,0 +1,48 @@
+"""``callscope show CALL``: one call, its transcript, its waits, where the time went."""
+
+from __future__ import annotations
+
+import click
+
+from callscope.archive import listing
+from callscope.archive.reader import CallRecord, read_call
+from callscope.cli import call_page, documents, options, screen
+from callscope.clock import now_ms
+from callscope.timeline.summary import Timeline, summarise
+
+
+@click.command("show")
+@click.argument("call")
+@options.root
+@options.as_json
+@click.option("--slowest", type=click.IntRange(min=0), default=10, show_default=True, help="Exchanges to draw in parts.")
+def command(*, call: str, root: str | None, as_json: bool, slowest: int) -> None:
+    """Show one call.
+
+    CALL is its id, the beginning of its id, or its place as 2026/11/21/name.
+    """
+    now = now_ms()
+    record = read_call(listing.find_call(options.archive(root), call, now_ms=now), now_ms=now)
+    timeline = summary_of(record)
+    if as_json:
+        screen.print_json(document(record, timeline))
+    else:
+        call_page.render(screen.console(), record, timeline, slowest=slowest)
+
+
+def summary_of(record: CallRecord) -> Timeline:
+    """What the call's rows add up to."""
+    call = record.call
+    return summarise(call.started_at_ms, call.ended_at_ms, record.turns, record.events)
+
+
+def document(record: CallRecord, timeline: Timeline) -> dict[str, object]:
+    """What ``--json`` prints. Latency that the metadata does not tell is the one that was summed up."""
+    call = documents.call(record.call)
+    return {
+        "call": {**call, "latency": call["latency"] or timeline.latency},
+        "turns": [documents.turn(turn) for turn in record.turns],
+        "exchanges": [documents.exchange(exchange) for exchange in timeline.exchanges],
+        "events": [documents.event(event) for event in record.events],
+        "problems": documents.problems(record.problems, timeline.problems),
+    }

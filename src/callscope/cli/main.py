@@ -1,0 +1,108 @@
+"""``callscope``: finds the command, and turns what goes wrong into one line and an exit code.
+
+A command's module is imported when it is called, so that ``callscope --version`` does not load what only
+``show`` needs. The table of commands is also what ``--help`` prints.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from callscope.cli.safe_text import clean_lines
+from callscope.errors import CallscopeError
+from callscope.version import __version__
+
+COMMANDS: Final = {
+    "ls": "List calls, newest first.",
+    "show": "Show one call: transcript, waits, where the time went.",
+    "tail": "Follow calls while they go on.",
+    "verify": "Check that what the files say adds up.",
+    "repair": "Close calls whose writer died, mend what it left.",
+    "prune": "Delete old calls.",
+    "doctor": "Say whether recording works, and what to do.",
+    "demo": "Record real calls, offline, and show them.",
+    "pipecat-setup": "Print the path of the file for PIPECAT_SETUP_FILES.",
+}
+_INTERRUPTED: Final = 130
+_BROKEN_PIPE: Final = 141
+_EPILOG: Final = """\b
+Exit codes:
+  0    done
+  1    done, and something is wrong (verify, doctor), or an error of another kind
+  2    a setting or an argument is not allowed
+  3    no such call, no such archive
+  4    a file or directory cannot be read
+  5    an optional part is not installed
+  130  interrupted
+  141  whoever read the output went away
+"""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's interface
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's interface
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"callscope.cli.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's interface
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="callscope", message="%(prog)s %(version)s")
+def program() -> None:
+    """Read the calls that callscope recorded.
+
+    The archive is the directory given with --root, else the one that PATTER_LOG_DIR names.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode shows "?" instead of failing
+    sys.exit(_run(args))
+
+
+def _run(args: Sequence[str] | None) -> int:
+    try:
+        code = program.main(args=args, prog_name="callscope", standalone_mode=False)
+        sys.stdout.flush()
+    except CallscopeError as error:
+        return _complain(str(error), error.exit_code)
+    except click.UsageError as error:
+        return _complain(f"{error.format_message()} ({_help_of(error)})", error.exit_code)
+    except click.ClickException as error:
+        return _complain(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit, which must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except OSError as error:
+        return _complain(str(error), 1)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, exit_code: int) -> int:
+    click.echo(f"callscope: {clean_lines(message)}", err=True)
+    return exit_code
+
+
+def _help_of(error: click.UsageError) -> str:
+    return f"see {error.ctx.command_path if error.ctx is not None else 'callscope'} --help"

@@ -1,0 +1,58 @@
+"""Text of callers, providers and models, made harmless for a terminal.
+
+What is spoken, called or returned in a call may hold anything: escape sequences that recolour, rename or type
+into a terminal, marks that turn the writing direction round, line separators that fake a row. Whatever is
+printed and is not ours goes through here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+_SEQUENCE: Final = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)"  # OSC and other strings: titles, links, clipboard
+    r"|\x9b[0-?]*[ -/]*[@-~]"  # CSI in one character
+    r"|\x1b[ -/]*[0-~]?",  # the short ones
+    re.DOTALL,
+)
+_SPACES: Final = frozenset("\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+_INVISIBLE: Final = (
+    {0x00AD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF}
+    | set(range(0x202A, 0x202F))  # direction overrides
+    | set(range(0x2066, 0x206A))  # direction isolates
+    | set(range(0xE0000, 0xE0080))  # tags
+)
+_REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def _table(*, keep: str) -> dict[int, str | None]:
+    table: dict[int, str | None] = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)], _REPLACEMENT)
+    table |= {ord(space): " " for space in _SPACES}
+    table |= dict.fromkeys(_INVISIBLE)
+    for character in keep:
+        table.pop(ord(character), None)
+    return table
+
+
+_ONE_LINE: Final = _table(keep="")
+_LINES: Final = _table(keep="\n")
+_JSON: Final[dict[int, str]] = {code: json.dumps(chr(code))[1:-1] for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_INVISIBLE)}
+_JSON[0x7F] = "\\u007f"  # plain ASCII for `json`, and a control character for a terminal
+
+
+def clean(text: object) -> str:
+    """One harmless line: sequences and invisible marks go, controls become U+FFFD, line ends a space."""
+    return _SEQUENCE.sub("", str(text)).translate(_ONE_LINE)
+
+
+def clean_lines(text: object) -> str:
+    """As `clean`, but line feeds stay: for stacks and our own messages of several lines."""
+    return _SEQUENCE.sub("", str(text).replace("\r\n", "\n")).translate(_LINES)
+
+
+def clean_json(document: str) -> str:
+    """A JSON document with what a terminal may obey written as escapes; it means the same."""
+    return document.translate(_JSON)

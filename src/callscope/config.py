@@ -1,0 +1,138 @@
+"""Settings, and the only place that reads the environment.
+
+========================== ============ ======== ======================================================
+variable                   setting      default  meaning
+========================== ============ ======== ======================================================
+PATTER_LOG_DIR             root         (off)    where calls are kept; ``auto``: the platform's place
+PATTER_LOG_REDACT_PHONE    phone        mask     ``mask``, ``full`` or ``hash_only``
+PATTER_LOG_HASH_KEY        hash_key     (none)   keys the hashes of ``hash_only``
+PATTER_LOG_TRANSCRIPT      transcript   full     ``full``, ``redact`` or ``off``
+PATTER_LOG_RETENTION_DAYS  retention    30       days to keep; 0 keeps for ever
+CALLSCOPE_BUFFER_ROWS      buffer_rows  600000   rows that may wait for the disk
+CALLSCOPE_BUFFER_MB        buffer_mb    256      megabytes of content that may wait for the disk
+========================== ============ ======== ======================================================
+
+A value that cannot be understood is never taken for the default. In the environment, where nobody can be
+told before the call, the safest value is used and `Settings.problems` says so: numbers are masked, words
+stay off the disk, nothing is deleted. Given as an argument, it raises `SettingError`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+
+from callscope.errors import SettingError
+
+PhoneMode = Literal["mask", "full", "hash_only"]
+TranscriptMode = Literal["full", "redact", "off"]
+
+ROOT: Final = "PATTER_LOG_DIR"
+PHONE: Final = "PATTER_LOG_REDACT_PHONE"
+HASH_KEY: Final = "PATTER_LOG_HASH_KEY"
+TRANSCRIPT: Final = "PATTER_LOG_TRANSCRIPT"
+RETENTION: Final = "PATTER_LOG_RETENTION_DAYS"
+BUFFER_ROWS: Final = "CALLSCOPE_BUFFER_ROWS"
+BUFFER_MB: Final = "CALLSCOPE_BUFFER_MB"
+
+_MAX_DAYS: Final = 36_500
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How calls are recorded. Raises `SettingError` for a value that is not allowed."""
+
+    phone: PhoneMode = "mask"
+    """How caller and callee are written."""
+    hash_key: str | None = None
+    """Key for ``hash_only``; without it the hashes of one number are the same everywhere."""
+    transcript: TranscriptMode = "full"
+    """What of the conversation's words is written."""
+    retention_days: int | None = 30
+    """Days to keep; 0 keeps for ever; None: unreadable, so nothing is ever deleted."""
+    buffer_rows: int = 600_000
+    """Rows that may wait for the disk: 60 seconds of 10,000 rows/s. Beyond it rows are dropped and counted."""
+    buffer_mb: int = 256
+    """Megabytes of content that may wait. 60 seconds of 10,000 rows/s of 400 bytes."""
+    problems: tuple[str, ...] = ()
+    """What in the environment was not understood, and what was done instead."""
+
+    def __post_init__(self) -> None:
+        """Hold arguments to their allowed values: a typo is an error."""
+        _choice("phone", self.phone, get_args(PhoneMode))
+        _choice("transcript", self.transcript, get_args(TranscriptMode))
+        if self.retention_days is not None and not 0 <= self.retention_days <= _MAX_DAYS:
+            raise SettingError(f"retention_days is {self.retention_days!r}: give whole days from 0 (for ever) to {_MAX_DAYS}")
+        for name, value in (("buffer_rows", self.buffer_rows), ("buffer_mb", self.buffer_mb)):
+            if value < 1:
+                raise SettingError(f"{name} is {value!r}: give a whole number from 1")
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment (``os.environ`` unless given). Never raises: see the module's docstring."""
+    env = os.environ if environ is None else environ
+    problems: list[str] = []
+
+    def read(name: str, default: Any, understand: Callable[[str], Any], instead: Any, say: str) -> Any:
+        raw = env.get(name)
+        if raw is None or not raw.strip():
+            return default
+        try:
+            return understand(raw.strip())
+        except ValueError as error:
+            problems.append(f"{name}={raw!r} is not understood ({error}): {say}")
+            return instead
+
+    def one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
+        return lambda raw: _choice("the value", raw.lower(), allowed)
+
+    values = {
+        "phone": read(PHONE, "mask", one_of(get_args(PhoneMode)), "mask", "phone numbers are masked"),
+        "transcript": read(
+            TRANSCRIPT, "full", one_of(get_args(TranscriptMode)), "off", "no words are written until it is corrected"
+        ),
+        "retention_days": read(RETENTION, 30, _whole(0, _MAX_DAYS), None, "nothing is deleted until it is corrected"),
+        "buffer_rows": read(BUFFER_ROWS, 600_000, _whole(1, 10**9), 600_000, "600000 rows are used"),
+        "buffer_mb": read(BUFFER_MB, 256, _whole(1, 10**6), 256, "256 megabytes are used"),
+    }
+    return Settings(**values, hash_key=env.get(HASH_KEY) or None, problems=tuple(problems))
+
+
+def resolve_log_root(explicit: str | os.PathLike[str] | None = None) -> Path | None:
+    """The directory that calls are kept in, or None when recording is off.
+
+    Args:
+        explicit: a path or ``auto``; when None, ``PATTER_LOG_DIR`` is read.
+
+    Returns:
+        The path with ``~`` resolved; for ``auto`` (any case) the platform's place for data; None for an
+        unset, empty or blank value.
+    """
+    value = os.fspath(explicit) if explicit is not None else os.environ.get(ROOT, "")
+    word = value.strip()
+    if not word:
+        return None
+    if word.lower() != "auto":
+        return Path(value).expanduser()
+    from platformdirs import user_data_dir  # noqa: PLC0415 -- only ``auto`` needs it; keeps the import of callscope small
+
+    return Path(user_data_dir("patter", appauthor=False))
+
+
+def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise SettingError(f"{name} is {value!r}: write one of {', '.join(allowed)}")
+    return value
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def understand(raw: str) -> int:
+        value = int(raw)
+        if not low <= value <= high:
+            raise SettingError(f"write a whole number from {low} to {high}")
+        return value
+
+    return understand

@@ -1,0 +1,89 @@
+"""Operational events of a call: what each type means and which moment it marks.
+
+The moment of an event (`Event.ts_ms`) is the moment of the thing itself, not of its report: voice
+activity detection tells of the end of speech a while after it, so ``user_stopped_speaking`` is stamped
+with the end of speech and carries the delay of its report. Types not named here are allowed and kept.
+
+Words that may be private are only ever under the keys ``text``, ``heard``, ``arguments``, ``result``,
+``message``, ``stack`` and ``reason``; the transcript policy relies on that for the types below.
+
+====================== ===========================================================================
+type                   moment; keys of ``data`` (all optional unless marked *)
+====================== ===========================================================================
+client_connected       the caller's audio can flow; transport
+client_disconnected    the caller's side left; reason
+agent_connected        the agent's side joined the room
+call_ended             the framework ended the call; reason, initiator (caller, agent, system)
+user_started_speaking  the caller's first sound
+user_stopped_speaking  the caller's last sound; delay_ms*: how much later that was decided (endpointing)
+user_turn_started      the framework opened a caller turn
+user_turn_stopped      the framework decided that the caller's turn is over; strategy
+agent_started_speaking the caller can hear the agent
+agent_stopped_speaking the agent's last sound; interrupted
+transcript             the recogniser's final text arrived; text, language, processor, provider, model
+turn_detection         an end-of-turn model decided; complete*, probability, duration_ms, processor, model
+llm_started            a request left; request_id*, processor, provider, model
+llm_first_token        the first word of the answer; request_id*, ttft_ms, thinking_ms
+llm_stopped            the stream ended; request_id*, outcome (completed, interrupted, failed, tool_call),
+                       usage_reported
+tool_call              the agent's code was called; tool_call_id*, name*, arguments
+tool_result            it returned; tool_call_id*, name, result, outcome (completed, failed, timed_out,
+                       cancelled), duration_ms, message
+tts_started            text went to the synthesizer; request_id*, text_length, processor, provider, model
+tts_first_audio        its first sound came; request_id*, ttfb_ms, leading_silence_ms
+tts_stopped            its last sound came; request_id*, audio_seconds, interrupted
+barge_in               the caller spoke over the agent and the agent stopped; heard_characters,
+                       generated_characters
+usage                  something billable; service*, provider, model, and units (see `usage`)
+error                  something failed; message*, category, exception_type, stack, stage, processor,
+                       provider, model, recovered, fatal, duplicate_of
+warning                something is odd; message*, code
+metrics                a framework's own figures, kept as reported; processor, and values by name
+====================== ===========================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+CLIENT_CONNECTED: Final = "client_connected"
+CLIENT_DISCONNECTED: Final = "client_disconnected"
+AGENT_CONNECTED: Final = "agent_connected"
+CALL_ENDED: Final = "call_ended"
+USER_STARTED_SPEAKING: Final = "user_started_speaking"
+USER_STOPPED_SPEAKING: Final = "user_stopped_speaking"
+USER_TURN_STARTED: Final = "user_turn_started"
+USER_TURN_STOPPED: Final = "user_turn_stopped"
+AGENT_STARTED_SPEAKING: Final = "agent_started_speaking"
+AGENT_STOPPED_SPEAKING: Final = "agent_stopped_speaking"
+TRANSCRIPT: Final = "transcript"
+TURN_DETECTION: Final = "turn_detection"
+LLM_STARTED: Final = "llm_started"
+LLM_FIRST_TOKEN: Final = "llm_first_token"  # noqa: S105 -- a token of text, not a secret
+LLM_STOPPED: Final = "llm_stopped"
+TOOL_CALL: Final = "tool_call"
+TOOL_RESULT: Final = "tool_result"
+TTS_STARTED: Final = "tts_started"
+TTS_FIRST_AUDIO: Final = "tts_first_audio"
+TTS_STOPPED: Final = "tts_stopped"
+BARGE_IN: Final = "barge_in"
+USAGE: Final = "usage"
+ERROR: Final = "error"
+WARNING: Final = "warning"
+METRICS: Final = "metrics"
+
+WORD_KEYS: Final = frozenset({"text", "heard", "arguments", "result", "message", "stack", "reason"})
+"""Keys of ``data`` that may hold words of the conversation."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One operational event, as it is read back."""
+
+    ts_ms: int | None
+    """Unix milliseconds of the thing itself; None when the row does not say."""
+    type: str
+    """One of the types above, or any other."""
+    data: dict[str, Any]
+    """Its facts; keys carry their units."""

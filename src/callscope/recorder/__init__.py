@@ -1,0 +1,1 @@
+"""The hot path: stamp, append, leave; one thread writes."""

@@ -1,0 +1,146 @@
+"""Rows on their way from callers' threads to the writer's, and the exact ledger of what became of them.
+
+Threads. `offer` runs on any thread, concurrently. `queue.SimpleQueue` is implemented in C: its ``put`` takes no Python
+lock, cannot block, and wakes the writer for each row, so that at most the row being written is at risk when the
+process is killed. (Measured alternatives: a 10 ms hold-off saves 6 µs of CPU a row and loses 9 rows on kill -9; an
+encode on the caller's thread costs 1 to 1.7 µs there instead of 0.3.)
+
+Bound. ``qsize`` is exact and atomic. The byte count is one number that callers add to and one that the writer adds to;
+an addition that is lost to a race would make the bound a little looser or tighter, never the ledger wrong.
+
+Ledger. A row is either put (then the writer counts it as written or lost) or dropped here, under a lock, which only
+a full buffer pays for. So accepted = written + lost + pending at every moment, and pending is 0 after `flush`.
+
+Fork. The child has the parent's queue as it was, maybe with its lock held, and no writer thread. `reset` gives it a new
+queue and an empty ledger: the parent still has, and writes, what was in the old one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from callscope.recorder.call_log import CallLog
+
+Row = tuple[Any, ...]
+"""(kind, call, size, monotonic_ns, at_ms, *payload)"""
+
+# Kinds of rows. The writer's table of methods is indexed by them.
+START, UPDATE, TURN, ROW, EVENT, ERROR, AUDIO, END, FLUSH, STOP = range(10)
+COUNTED: Final = frozenset({TURN, ROW, EVENT, ERROR})
+"""Kinds that become a row on disk, and are therefore in the ledger."""
+
+ROW_BYTES: Final = 200
+"""What a row costs in memory beside its content: a tuple, its numbers, a dict."""
+
+NOTHING: Final[Counter[str]] = Counter()
+FULL: Final = "buffer_full"
+CLOSED: Final = "closed"
+
+
+class Buffer:
+    """A bounded queue of rows.
+
+    Args:
+        max_rows: rows that may wait.
+        max_bytes: bytes of content that may wait.
+        start: called once, on the first row, and after a fork on the child's first: starts the writer.
+    """
+
+    def __init__(self, *, max_rows: int, max_bytes: int, start: Callable[[], None]) -> None:
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._start = start
+        self.reset()
+
+    def reset(self) -> None:
+        """Become empty, as in a new process."""
+        self._queue: SimpleQueue[Row] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._bytes_in = 0
+        self._bytes_out = 0
+        self.started = False
+        self._dropped: Counter[str] = Counter()
+        self.closed = False
+        self.written = 0
+        self.lost: Counter[str] = Counter()
+
+    def offer(self, row: Row) -> None:
+        """Hand one row over, or drop and count it. Never waits."""
+        queue = self._queue
+        if self.closed:
+            self._drop(row, CLOSED)
+        elif queue.qsize() >= self._max_rows or self._bytes_in - self._bytes_out > self._max_bytes:
+            self._drop(row, FULL)
+        else:
+            self._bytes_in += row[2]
+            queue.put(row)
+            if not self.started:
+                self._begin()
+
+    def order(self, row: Row) -> None:
+        """Hand over a row that steers (start, end, flush): few, so never dropped for want of room."""
+        if not self.closed:
+            self._queue.put(row)
+            if not self.started:
+                self._begin()
+
+    def take(self, timeout_seconds: float | None) -> Row | None:
+        """The next row, or None when none came in time. Called by the writer only."""
+        try:
+            row = self._queue.get(timeout=timeout_seconds) if timeout_seconds != 0 else self._queue.get_nowait()
+        except Empty:
+            return None
+        self._bytes_out += row[2]
+        return row
+
+    @property
+    def pending(self) -> int:
+        """Rows that wait."""
+        return self._queue.qsize()
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of content that wait."""
+        return max(0, self._bytes_in - self._bytes_out)
+
+    def refuse(self, call: CallLog, reason: str) -> None:
+        """Count a row that never became one."""
+        with self._lock:
+            self._dropped[reason] += 1
+            call.dropped[reason] += 1
+
+    def lose(self, reason: str) -> None:
+        """Count a row that the writer took and could not write."""
+        with self._lock:
+            self.lost[reason] += 1
+
+    def losses(self) -> Counter[str]:
+        """Rows lost so far, by reason."""
+        with self._lock:
+            return self.lost + self._dropped
+
+    def dropped(self) -> Counter[str]:
+        """Rows that never reached the writer, by reason."""
+        with self._lock:
+            return self._dropped.copy()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self.started:
+                return
+            self.started = True
+        self._start()
+
+    def _drop(self, row: Row, reason: str) -> None:
+        call: CallLog = row[1]
+        with self._lock:
+            if row[0] in COUNTED:
+                self._dropped[reason] += 1
+                call.dropped[reason] += 1
+            else:
+                call.dropped_audio += 1

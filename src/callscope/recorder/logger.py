@@ -1,0 +1,286 @@
+"""The recorder of one process and one archive."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from callscope import config
+from callscope.archive import replace
+from callscope.archive.append import Write
+from callscope.clock import monotonic_ns
+from callscope.config import Settings
+from callscope.ids import new_call_id
+from callscope.model.wire import plain
+from callscope.recorder import guard
+from callscope.recorder.buffer import FLUSH, STOP, Buffer
+from callscope.recorder.call_log import CallLog
+from callscope.recorder.channel import Channel
+from callscope.recorder.guard import Warnings, log
+from callscope.recorder.health import Health
+from callscope.recorder.patter import PatterMethods
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from callscope.recorder.writer import Writer
+
+_EXIT_SECONDS: Final = 5.0
+_MEGABYTE: Final = 1_000_000
+
+_loggers: weakref.WeakSet[CallLogger] = weakref.WeakSet()
+
+
+class CallLogger(PatterMethods):
+    """Keeps calls as plain files under ``root``; with ``root`` None it is off and every method returns at once.
+
+    Args:
+        root: the archive's directory, made if it is not there; as text also ``auto``, see `resolve_log_root`.
+        settings: how to record; read from the environment when left out.
+        write: puts bytes into a descriptor; only a test of failing disks gives one.
+
+    A root that cannot be made or written gives one warning and a logger that is off. After construction nothing
+    raises, blocks or waits, except `flush` and `close`, whose job it is to wait.
+    """
+
+    def __init__(
+        self, root: Path | str | None, *, settings: Settings | None = None, write: Write = os.write
+    ) -> None:
+        super().__init__()
+        self.settings = config.load() if settings is None else settings
+        self._channel: Channel | None = None
+        self._writer: Writer | None = None
+        if root is None:
+            return
+        path = config.resolve_log_root(root) if isinstance(root, str) else root.expanduser()
+        if path is None:
+            return
+        path = path.absolute()
+        for problem in self.settings.problems:
+            log.error("callscope: %s", problem)
+        try:
+            replace.make_dir(path)
+            replace.try_writing(path)
+        except OSError as error:
+            log.warning("callscope: calls are not recorded: %s cannot be written (%s)", path, error.strerror or error)
+            return
+        self._open(path, write)
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """A logger as the environment says: ``PATTER_LOG_DIR`` and the rest of `callscope.config`."""
+        return cls(config.resolve_log_root())
+
+    @property
+    def enabled(self) -> bool:
+        """Whether calls are recorded."""
+        return self._channel is not None
+
+    @property
+    def root(self) -> Path | None:
+        """The archive's directory; None when recording is off."""
+        return self._channel.root if self._channel is not None else None
+
+    def start_call(
+        self,
+        call_id: str | None = None,
+        *,
+        caller: str = "",
+        callee: str = "",
+        direction: str = "",
+        telephony_provider: str = "",
+        provider_mode: str = "",
+        agent: Mapping[str, Any] | None = None,
+        trace_id: str | None = None,
+        labels: Mapping[str, Any] | None = None,
+        framework: Mapping[str, Any] | None = None,
+        at_ms: float | None = None,
+    ) -> CallLog:
+        """Begin a call and give its handle back.
+
+        Args:
+            call_id: any text; one is made up when left out. Two calls with one id get two directories.
+            caller: who calls; written as the phone policy says.
+            callee: who is called; likewise.
+            direction: ``inbound`` (the default) or ``outbound``.
+            telephony_provider: ``twilio``, ``telnyx``, ...
+            provider_mode: ``pipeline``, ``realtime``, ...
+            agent: provider, model, voice, and whatever else describes the agent.
+            trace_id: the trace that this call belongs to.
+            labels: agent version, environment, anything to tell calls apart by.
+            framework: name and version of what runs the agent.
+            at_ms: Unix milliseconds of the start; now when left out.
+        """
+        channel = self._channel
+        name = new_call_id() if call_id is None else str(plain(call_id))
+        if channel is None:
+            return CallLog(name, None, at_ms=None, fields={})
+        fields = {
+            "caller": caller,
+            "callee": callee,
+            "direction": direction,
+            "telephony_provider": telephony_provider,
+            "provider_mode": provider_mode,
+            "agent": agent or {},
+            "trace_id": trace_id,
+            "labels": labels or {},
+            "framework": framework,
+        }
+        try:
+            return CallLog(name, channel, at_ms=at_ms, fields=plain(fields))
+        except Exception:  # noqa: BLE001 -- never into the call; see guard
+            guard.caught("CallLogger.start_call", channel.warnings)
+            return CallLog(name, None, at_ms=None, fields={})
+
+    def health(self) -> Health:
+        """What was taken, written and lost so far, and what waits."""
+        channel, writer = self._channel, self._writer
+        if channel is None or writer is None:
+            return Health(
+                enabled=False, root=None, accepted=0, written=0, lost={}, pending=0, pending_bytes=0, open_calls=0,
+                problems=self.settings.problems,
+            )  # fmt: skip
+        buffer = channel.buffer
+        written, lost, pending = buffer.written, buffer.losses(), buffer.pending
+        return Health(
+            enabled=True,
+            root=str(channel.root),
+            accepted=written + lost.total() + pending,
+            written=written,
+            lost=dict(sorted(lost.items())),
+            pending=pending,
+            pending_bytes=buffer.pending_bytes,
+            open_calls=len(writer.open_calls),
+            problems=self.settings.problems,
+        )
+
+    def flush(self, timeout: float | None = 5.0) -> bool:
+        """Wait until everything recorded so far is on disk (or counted as lost).
+
+        Args:
+            timeout: seconds; None waits without end.
+
+        Returns:
+            False when the time was up first.
+        """
+        done = threading.Event()
+        return not self._order(FLUSH, done.set) or done.wait(timeout)
+
+    async def aflush(self, timeout: float | None = 5.0) -> bool:  # noqa: ASYNC109 -- the same argument as in `flush`
+        """`flush` for a coroutine: the event loop goes on."""
+        return await self._await_order(FLUSH, timeout)
+
+    def close(self, timeout: float | None = 5.0) -> bool:
+        """Write what waits and stop. Calls that were not ended are ended as ``abandoned``.
+
+        Args:
+            timeout: seconds; None waits without end.
+
+        Returns:
+            False when the disk did not take everything in time; what then still waits is lost if the process ends.
+        """
+        done = threading.Event()
+        return not self._order(STOP, done.set) or done.wait(timeout)
+
+    async def aclose(self, timeout: float | None = 5.0) -> bool:  # noqa: ASYNC109 -- the same argument as in `close`
+        """`close` for a coroutine: the event loop goes on."""
+        return await self._await_order(STOP, timeout)
+
+    def __reduce__(self) -> tuple[Callable[..., CallLogger], tuple[Path | None, Settings]]:
+        """A logger sent to another process is another logger on the same archive."""
+        return _unpickle, (self.root, self.settings)
+
+    def _open(self, path: Path, write: Write) -> None:
+        # What only the writer needs is loaded when there is something to write, not by `import callscope`.
+        from callscope.recorder.writer import Writer  # noqa: PLC0415
+
+        buffer = Buffer(
+            max_rows=self.settings.buffer_rows,
+            max_bytes=self.settings.buffer_mb * _MEGABYTE,
+            start=self._begin,
+        )
+        self._channel = Channel(path, buffer, Warnings())
+        self._writer = Writer(self._channel, self.settings, write=write)
+        _loggers.add(self)
+
+    def _begin(self) -> None:
+        if self._writer is not None:
+            _close_with_worker(self)
+            self._writer.begin()
+
+    def _order(self, kind: int, done: Callable[[], object]) -> bool:
+        """Ask the writer for something; False when there is no writer that could do it."""
+        channel = self._channel
+        if channel is None or channel.buffer.closed:
+            return False
+        if not channel.buffer.started:
+            channel.buffer.closed = kind == STOP
+            return False
+        channel.buffer.order((kind, None, 0, monotonic_ns(), None, done))
+        if kind == STOP:
+            channel.buffer.closed = True
+        return True
+
+    async def _await_order(self, kind: int, timeout_seconds: float | None) -> bool:
+        import asyncio  # noqa: PLC0415 -- who awaits has it; who does not saves 30 ms of start-up
+
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed before the disk was done
+                loop.call_soon_threadsafe(done.set)
+
+        if not self._order(kind, tell):
+            return True
+        try:
+            await asyncio.wait_for(done.wait(), timeout_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _after_fork(self) -> None:
+        """Become a logger without a thread, which the child's first row starts; the parent keeps its rows."""
+        channel, writer = self._channel, self._writer
+        if channel is None or writer is None:
+            return
+        writer.abandon_inherited()
+        channel.buffer.reset()
+        channel.warnings = Warnings()
+        writer.reset()
+
+
+def _unpickle(root: Path | None, settings: Settings) -> CallLogger:
+    return CallLogger(root, settings=settings)
+
+
+def _close_with_worker(logger: CallLogger) -> None:
+    """Workers of ``multiprocessing`` end without ``atexit``; they have their own list of last things to do."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None:
+        return
+    from multiprocessing.util import Finalize  # noqa: PLC0415 -- only where it is loaded anyway
+
+    Finalize(None, logger.close, args=(_EXIT_SECONDS,), exitpriority=0)
+
+
+def _after_fork_in_child() -> None:
+    for logger in list(_loggers):
+        logger._after_fork()  # noqa: SLF001 -- this module's own class
+
+
+def _at_exit() -> None:
+    for logger in list(_loggers):
+        logger.close(_EXIT_SECONDS)
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

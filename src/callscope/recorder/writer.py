@@ -1,0 +1,447 @@
+"""The one thread that touches the disk: redacts, encodes, appends, folds, replaces metadata.
+
+Its life: started by the first row, a daemon, ended by `Buffer`'s STOP. At interpreter exit `atexit` hands it the
+end of every open call and waits a little. In a forked child it does not exist; the child's first row starts
+another one, with its own identity, which goes on with the parent's calls without ending or owning them.
+
+Small batches: after `_BATCH` rows it looks after metadata, warnings and its sign of life, so that a flood of rows
+starves none of these. Every `os.write` lets other threads have the interpreter.
+
+A row that cannot be written is counted with its reason and forgotten: there is no retry of rows, because a disk
+that is full or slow would only make the queue grow. Metadata, of which there is one a call, is retried.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, Final
+
+from callscope.archive import replace
+from callscope.archive.append import Appender, Write
+from callscope.archive.liveness import HEARTBEAT_SECONDS, WriterFile, identity
+from callscope.archive.prune import prune
+from callscope.archive.rows import turns_of
+from callscope.clock import monotonic_ns, now_ms
+from callscope.config import Settings
+from callscope.ids import new_writer_id
+from callscope.model import wire
+from callscope.model.call import ABANDONED, SCHEMA_VERSION
+from callscope.model.event import ERROR as ERROR_EVENT
+from callscope.model.event import Event
+from callscope.model.turn import Turn
+from callscope.recorder import buffer as kinds
+from callscope.recorder import guard
+from callscope.recorder.call_file import CallFile
+from callscope.recorder.call_log import CallLog
+from callscope.recorder.channel import INVALID, Channel
+from callscope.recorder.snapshot import restore
+from callscope.redaction import policy as redaction
+from callscope.redaction.policy import Policy
+
+SWEEP_CHANCE: Final = 0.02
+_BATCH: Final = 64
+_RETRY_NS: Final = 1_000_000_000
+_ERRNO_REASONS: Final = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EFBIG: "file_too_large",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+    errno.EROFS: "permission",
+}
+_ADVICE: Final = {
+    "disk_full": "make room, or lower PATTER_LOG_RETENTION_DAYS and run `callscope prune`",
+    "permission": "give this process write access",
+    "file_too_large": "raise the file size limit (ulimit -f)",
+    "io_error": "look at the disk",
+    kinds.FULL: "the disk is slower than the calls: raise CALLSCOPE_BUFFER_ROWS or use a faster disk",
+}
+
+
+class Writer:
+    """Writes the rows of one logger in one process.
+
+    Args:
+        channel: where the rows come from.
+        settings: what may be written, and how much may wait.
+        write: puts bytes into a descriptor; `os.write` unless a test wants a failing disk.
+    """
+
+    def __init__(self, channel: Channel, settings: Settings, *, write: Write = os.write) -> None:
+        self._channel = channel
+        self._buffer = channel.buffer
+        self._root = channel.root
+        self._settings = settings
+        self._policy = Policy(phone=settings.phone, transcript=settings.transcript, hash_key=settings.hash_key)
+        self._write = write
+        self._handlers: tuple[Callable[[kinds.Row], None], ...] = (
+            self._start, self._update, self._turn, self._row, self._event,
+            self._error, self._audio, self._end, self._flush, self._stop,
+        )  # fmt: skip
+        self.reset()
+
+    def reset(self) -> None:
+        """Become a new writer, as in a forked child."""
+        self._identity = identity(new_writer_id())
+        self._appender = Appender(max_open=_max_open(), write=self._write)
+        self._sign: WriterFile | None = None
+        self._beat_at_ns = 0
+        self._stale: set[CallLog] = set()
+        self._stale_since_ns = 0
+        self._stopping = False
+        self._told: dict[str, int] = {}
+        self._sweeper: threading.Thread | None = None
+        self.open_calls: set[CallLog] = set()
+        self.thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """Start the thread; called by the buffer on its first row."""
+        self.thread = threading.Thread(target=self._run, name="callscope-writer", daemon=True)
+        self.thread.start()
+
+    def abandon_inherited(self) -> None:
+        """In a forked child: close the descriptors that are the parent's."""
+        self._appender.close_all()
+        if self._sign is not None:
+            self._sign.forget()
+
+    def ledger(self) -> dict[str, Any]:
+        """What this writer did, for its file and for `CallLogger.health`."""
+        lost = self._buffer.losses()
+        return {
+            "writer": self._identity,
+            "written": self._buffer.written,
+            "lost": dict(sorted(lost.items())),
+            "pending": self._buffer.pending,
+            "open_calls": len(self.open_calls),
+        }
+
+    def _run(self) -> None:
+        take = self._buffer.take
+        while not self._stopping:
+            row = take(self._timeout_seconds())
+            count = 0
+            while row is not None:
+                self._handle(row)
+                count += 1
+                row = take(0) if count < _BATCH else None
+            self._settle()
+        try:
+            self._leave()
+        except Exception:  # noqa: BLE001 -- somebody waits for the end; see guard
+            guard.caught("the writer's end", self._channel.warnings)
+        self._stopped()
+
+    def _handle(self, row: kinds.Row) -> None:
+        try:
+            self._handlers[row[0]](row)
+        except OSError as error:
+            self._failed(row, error)
+        except Exception:  # noqa: BLE001 -- the thread must outlive our own bugs; see guard
+            guard.caught("the writer", self._channel.warnings)
+            self._lose(row, INVALID)
+
+    # -- rows ---------------------------------------------------------------------------------------
+
+    def _start(self, row: kinds.Row) -> None:
+        _, call, _, _, _, fields = row
+        file = self._new_file(call, owner=True)
+        file.update(restore(fields))
+        call.file = file
+        self.open_calls.add(call)
+        self._show_sign()
+        self._maybe_sweep()
+        self._claim(file)
+
+    def _update(self, row: kinds.Row) -> None:
+        call = row[1]
+        self._file(call).update(restore(row[5]))
+        self._stale.add(call)
+
+    def _turn(self, row: kinds.Row) -> None:
+        _, call, _, mono_ns, at_ms, role, text, turn_index, snapshot = row
+        file = self._file(call)
+        more = restore(snapshot) if snapshot else {}
+        role = role if type(role) is str else str(wire.plain(role))
+        ts_ms = call.unix_ms(mono_ns, at_ms)
+        index = turn_index if type(turn_index) is int else file.next_turn
+        latency = more.get("latency")
+        if latency is None and role == "assistant":
+            latency = file.fold.current_latency()
+        record: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "ts": wire.format_ts(ts_ms),
+            "turn_index": index,
+            "role": role,
+            "text": text,
+            "latency": latency,
+            "cost": more.get("cost"),
+        }
+        for name in ("interrupted", "heard", "duration_ms"):
+            if more.get(name):
+                record[name] = more[name]
+        self._append(file, file.transcript, redaction.turn_row(record, self._policy))
+        file.next_turn = index + 1
+        file.turns += 1
+        turn = Turn(
+            ts_ms=ts_ms,
+            turn_index=index,
+            role=role,
+            text=None,
+            latency=latency,
+            interrupted=bool(more.get("interrupted")),
+        )
+        file.count_turn(turn)
+        self._touched(call, file)
+
+    def _row(self, row: kinds.Row) -> None:
+        _, call, _, mono_ns, at_ms, snapshot = row
+        file = self._file(call)
+        given = restore(snapshot)
+        ts_ms = wire.parse_ts(given.get("timestamp")) if at_ms is None else None
+        if ts_ms is None:
+            ts_ms = call.unix_ms(mono_ns, at_ms)
+        record = {"schema_version": SCHEMA_VERSION, "ts": wire.format_ts(ts_ms), **given}
+        self._append(file, file.transcript, redaction.turn_row(record, self._policy))
+        file.turns += 1
+        for turn in turns_of(record):
+            file.count_turn(turn)
+        self._touched(call, file)
+
+    def _event(self, row: kinds.Row) -> None:
+        _, call, _, mono_ns, at_ms, kind, snapshot = row
+        self._put_event(call, call.unix_ms(mono_ns, at_ms), kind, restore(snapshot))
+
+    def _error(self, row: kinds.Row) -> None:
+        _, call, _, mono_ns, at_ms, stack, name, snapshot = row
+        caught: traceback.TracebackException = stack
+        data = {
+            "message": "".join(caught.format_exception_only()).strip(),
+            "exception_type": name,
+            **restore(snapshot),
+            "stack": "".join(caught.format()),
+        }
+        self._put_event(call, call.unix_ms(mono_ns, at_ms), ERROR_EVENT, data)
+
+    def _put_event(self, call: CallLog, ts_ms: int, kind: object, data: dict[str, Any]) -> None:
+        file = self._file(call)
+        name = kind if isinstance(kind, str) else str(wire.plain(kind))
+        record = {
+            "schema_version": SCHEMA_VERSION,
+            "ts": wire.format_ts(ts_ms),
+            "type": name,
+            "data": redaction.event_data(name, data, self._policy),
+        }
+        self._append(file, file.events, record)
+        file.count_event(Event(ts_ms=ts_ms, type=name, data=data))
+        self._touched(call, file)
+
+    def _audio(self, row: kinds.Row) -> None:
+        _, call, _, mono_ns, at_ms, pcm, sample_rate, channels = row
+        file = self._file(call)
+        try:
+            file.add_audio(call.unix_ms(mono_ns, at_ms), pcm, sample_rate=sample_rate, channels=channels)
+        except OSError as error:
+            file.lost_audio += 1
+            self._warn(_reason(error), f"sound could not be written ({error})")
+
+    def _end(self, row: kinds.Row) -> None:
+        _, call, _, mono_ns, at_ms, given = row
+        self.open_calls.discard(call)
+        self._stale.add(call)
+        self._stale_since_ns = 0
+        file = self._file(call)
+        file.finish(restore(given), call.unix_ms(mono_ns, at_ms))
+        self._appender.close(file.transcript)
+        self._appender.close(file.events)
+
+    def _flush(self, row: kinds.Row) -> None:
+        self._settle()
+        done: Callable[[], None] = row[5]
+        done()
+
+    def _stop(self, row: kinds.Row) -> None:
+        self._stopping = True
+        self._stopped: Callable[[], None] = row[5]
+
+    # -- files --------------------------------------------------------------------------------------
+
+    def _new_file(self, call: CallLog, *, owner: bool) -> CallFile:
+        planned = call.path or self._channel.planned_path(call.call_id, call.started_at_ms)
+        return CallFile(
+            call.call_id,
+            call.started_at_ms,
+            planned=planned,
+            policy=self._policy,
+            writer=self._identity,
+            owner=owner,
+        )
+
+    def _file(self, call: CallLog) -> CallFile:
+        """The call's file with its directory claimed; raises `OSError` when that does not succeed."""
+        file = call.file
+        if file is None or file.writer is not self._identity:  # a forked child going on with its parent's call
+            file = self._new_file(call, owner=False)
+            file.adopt(now_ms())
+            call.file = file
+        if file.path is None:
+            if monotonic_ns() < file.retry_at_ns:
+                raise OSError(file.claim_errno, "the call's directory cannot be made", str(file.planned))
+            self._claim(file)
+        return file
+
+    def _claim(self, file: CallFile) -> None:
+        try:
+            file.opened(replace.claim(file.planned, file.envelope(kinds.NOTHING, 0)))
+        except OSError as error:
+            file.retry_at_ns = monotonic_ns() + _RETRY_NS
+            file.claim_errno = error.errno or errno.EIO
+            raise
+
+    def _append(self, file: CallFile, path: str, record: dict[str, Any]) -> None:
+        line = wire.encode(record) + b"\n"
+        try:
+            self._appender.append(path, line)
+        except FileNotFoundError:  # somebody removed the directory of a call in progress
+            replace.make_dir(file.planned if file.path is None else file.path)
+            self._appender.append(path, line)
+        file.written += 1
+        self._buffer.written += 1
+
+    def _touched(self, call: CallLog, file: CallFile) -> None:
+        """A row that comes after the end changes the sums: metadata is written again."""
+        if file.ended is not None:
+            self._stale.add(call)
+
+    def _settle(self) -> None:
+        """Look after what is not a row: metadata, warnings, the sign of life."""
+        try:
+            now = monotonic_ns()
+            if self._stale and now - self._stale_since_ns >= _RETRY_NS:
+                self._write_metadata(now)
+            if now >= self._beat_at_ns and (self.open_calls or self._sign is not None):
+                self._show_sign()
+            self._tell_drops()
+            self._channel.warnings.tell()
+        except Exception:  # noqa: BLE001 -- the thread must outlive our own bugs; see guard
+            guard.caught("the writer's upkeep", self._channel.warnings)
+
+    def _write_metadata(self, now: int) -> None:
+        for call in list(self._stale):
+            file = call.file
+            if file is None:
+                self._stale.discard(call)
+                continue
+            try:
+                self._file(call)
+                file.write_metadata(call.dropped, call.dropped_audio)
+            except OSError as error:
+                self._stale_since_ns = now
+                self._warn(_reason(error), f"the metadata of a call could not be written ({error}); it is tried again")
+                return
+            self._stale.discard(call)
+
+    def _show_sign(self) -> None:
+        """Make or refresh the file that says that this writer lives."""
+        self._beat_at_ns = monotonic_ns() + int(HEARTBEAT_SECONDS * 1e9)
+        try:
+            if self._sign is None:
+                self._sign = WriterFile(self._root, self._identity["id"])
+            self._sign.beat(self.ledger())
+        except OSError as error:
+            self._beat_at_ns = monotonic_ns() + _RETRY_NS
+            self._warn(_reason(error), f"the writer's own file could not be written ({error})")
+
+    def _leave(self) -> None:
+        """The last thing the thread does: everything taken is on disk or counted."""
+        while (row := self._buffer.take(0)) is not None:  # came between the order to stop and its sight
+            self._handle(row)
+        for call in list(self.open_calls):
+            given = {"status": ABANDONED, "reason": "the recorder was closed before the call ended"}
+            self._handle((kinds.END, call, 0, monotonic_ns(), None, given))
+        self._stale_since_ns = 0
+        self._settle()
+        self._channel.warnings.tell(all_now=True)
+        self._appender.close_all()
+        if self._sign is not None:
+            self._show_sign()
+            self._sign.close(keep=bool(self._buffer.losses()))
+            self._sign = None
+
+    def _timeout_seconds(self) -> float | None:
+        if self._stale:
+            return _RETRY_NS / 1e9
+        if not self.open_calls and self._sign is None:
+            return None
+        return max(0.001, (self._beat_at_ns - monotonic_ns()) / 1e9)
+
+    # -- losses -------------------------------------------------------------------------------------
+
+    def _failed(self, row: kinds.Row, error: OSError) -> None:
+        reason = _reason(error)
+        self._lose(row, reason)
+        where = f" in {error.filename}" if error.filename else ""
+        self._warn(reason, f"rows of calls cannot be written{where} ({error.strerror or error})")
+
+    def _lose(self, row: kinds.Row, reason: str) -> None:
+        if row[0] not in kinds.COUNTED:
+            return
+        self._buffer.lose(reason)
+        file = row[1].file
+        if file is not None:
+            file.lost[reason] += 1
+
+    def _tell_drops(self) -> None:
+        for reason, count in self._buffer.dropped().items():
+            new = count - self._told.get(reason, 0)
+            if new:
+                self._told[reason] = count
+                self._warn(reason, f"rows were dropped ({reason})", count=new)
+
+    def _warn(self, reason: str, message: str, *, count: int = 1) -> None:
+        advice = _ADVICE.get(reason)
+        self._channel.warnings.add(
+            reason, f"callscope: {message}; the calls go on{'; ' + advice if advice else ''}", count=count
+        )
+
+    # -- retention ----------------------------------------------------------------------------------
+
+    def _maybe_sweep(self) -> None:
+        if self._settings.retention_days and random.random() < SWEEP_CHANCE:  # noqa: S311 -- no secret
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Remove old days, in a thread of its own: it may take a while, and no row waits for it."""
+        if self._sweeper is not None and self._sweeper.is_alive():
+            return
+        days = self._settings.retention_days
+        if not days:
+            return
+        remove = guard.shielded("retention", self._channel.warnings)(prune)
+        self._sweeper = threading.Thread(
+            target=remove,
+            args=(self._root,),
+            kwargs={"days": days, "now_ms": now_ms(), "max_bytes": None, "dry_run": False},
+            name="callscope-retention",
+            daemon=True,
+        )
+        self._sweeper.start()
+
+
+def _reason(error: OSError) -> str:
+    return _ERRNO_REASONS.get(error.errno or 0, "io_error")
+
+
+def _max_open() -> int:
+    """Descriptors the writer may keep: a quarter of what the process may have, so that the calls keep theirs."""
+    try:
+        import resource  # noqa: PLC0415 -- not on Windows
+    except ImportError:
+        return 128
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 4096 if soft < 0 else max(16, min(4096, soft // 4))

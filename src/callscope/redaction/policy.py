@@ -1,0 +1,247 @@
+"""What of a call may be written: the policy, applied to rows and single values.
+
+Every function takes what a caller of the recorder may hand over, never raises on data, and never changes what
+it was given. Under ``full`` it returns the same object when nothing had to be masked, and costs a few
+microseconds for a usual row, so it can stand in the writer's way.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+import msgspec
+
+from callscope.model import wire
+from callscope.model.event import WORD_KEYS
+from callscope.redaction import phone, secrets
+from callscope.redaction import text as personal
+from callscope.redaction.keys import USUAL, Kind, is_name, kind_of, nested_kind_of
+
+_TOO_DEEP: Final = "[nested too deeply]"
+_SHORTEST_SECRET: Final = 8
+_LONGEST_TOKEN: Final = 128
+_IN_TOKENS: Final = str.maketrans("", "", "-_.:/@+#=~%")
+_NUMBERS: Final = frozenset((int, float, bool, type(None)))
+_CARDS_FROM: Final = 10**12
+_CARDS_TO: Final = 10**19
+_TURN_WORDS: Final = frozenset(("text", "heard", "user_text", "agent_text"))
+_WORDY: Final = _TURN_WORDS | WORD_KEYS
+
+KindOf = Callable[[str], Kind]
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a call is written."""
+
+    phone: Literal["mask", "full", "hash_only"] = "mask"
+    """Caller and callee: ``***4567``, as they are, or a hash."""
+    transcript: Literal["full", "redact", "off"] = "full"
+    """Words: as they are, without personal data, or not at all. Secrets are masked under each."""
+    hash_key: str | None = None
+    """Key of the hash; without one, who has the files can find a number by trying all of them."""
+
+
+def phone_number(raw: str, policy: Policy) -> str:
+    """A caller's or callee's number or address as the policy allows; an empty string stays empty."""
+    if policy.phone == "full":
+        return raw
+    return phone.hashed(raw, key=policy.hash_key) if policy.phone == "hash_only" else phone.mask(raw)
+
+
+def words(text: str | None, policy: Policy) -> str | None:
+    """One free text, such as an error or an end reason; None under ``off``."""
+    if text is None or policy.transcript == "off":
+        return None
+    return personal.redact(text) if policy.transcript == "redact" else secrets.mask(text)
+
+
+def turn_row(row: dict[str, Any], policy: Policy) -> dict[str, Any]:
+    """A transcript row of either shape; under ``off`` words are None and ``<key>_length`` is their length."""
+    if policy.transcript == "full":
+        return _masked_object(row, policy, 0)
+    return _Walk(policy).object(row, 0, lambda key: "words" if key in _TURN_WORDS else kind_of(key))
+
+
+def event_data(event_type: str, data: dict[str, Any], policy: Policy) -> dict[str, Any]:
+    """An event's data; under ``off`` only numbers and the tokens under known machine keys are left.
+
+    What stands under a word key goes as a whole, whatever its type: ``<key>_length`` is the length of its
+    text, or of its JSON.
+    """
+    if policy.transcript == "full":
+        return _masked_object(data, policy, 0)
+    return _Walk(policy).object(data, 0, lambda key: kind_of(key, event_type=event_type))
+
+
+def fields(value: dict[str, Any], policy: Policy) -> dict[str, Any]:
+    """Facts that the operator set: metadata's agent and labels.
+
+    Under ``off`` single tokens (``eu-west-1``) are kept under any key that is not a word key; texts are not.
+    """
+    if policy.transcript == "full":
+        return _masked_object(value, policy, 0)
+    return _Walk(policy, tokens=True).object(value, 0, kind_of)
+
+
+def _masked_object(data: dict[str, Any], policy: Policy, depth: int) -> dict[str, Any]:
+    """Under ``full``: the object itself, or a copy with its secrets and the parties' numbers masked."""
+    if _is_harmless(data):
+        return data
+    kinds = nested_kind_of if depth else kind_of
+    out: dict[str, Any] = {}
+    same = True
+    for key, value in list(data.items()):  # a copy: the caller may still be writing to its own dict
+        name = key if type(key) is str and key.isidentifier() else secrets.mask(_key(key))
+        kind = kinds(name)
+        new: Any
+        if type(value) is str and kind in ("words", "other"):
+            new = secrets.mask(value) if len(value) >= _SHORTEST_SECRET else value
+        elif kind == "secret":
+            new = _placeholder(value)
+        elif type(value) in _NUMBERS:
+            new = value
+        elif type(value) is str and kind == "machine":
+            new = secrets.mask_id(value)
+        elif type(value) is str and kind == "party":
+            new = _party(value, policy)
+        else:
+            new = _masked(value, policy, depth)
+        same = same and new is value and name is key
+        out[_free(name, out)] = new
+    return data if same else out
+
+
+def _is_harmless(data: dict[str, Any]) -> bool:
+    """The quick way out for usual rows: nothing but numbers and texts without secrets, under usual keys."""
+    for key, value in list(data.items()):
+        if key not in USUAL:
+            return False
+        kind = type(value)
+        if kind is str:
+            if len(value) >= _SHORTEST_SECRET and secrets.is_suspicious(value, is_id=key not in _WORDY):
+                return False
+        elif kind not in _NUMBERS:
+            return False
+    return True
+
+
+def _masked(value: Any, policy: Policy, depth: int) -> Any:
+    if isinstance(value, str):
+        return secrets.mask(str.__str__(value))
+    if depth + 1 >= wire.MAX_DEPTH:
+        return _TOO_DEEP
+    if type(value) is dict:
+        return _masked_object(value, policy, depth + 1)
+    if type(value) is list or type(value) is tuple:
+        items = list(value)
+        new = [item if type(item) in _NUMBERS else _masked(item, policy, depth + 1) for item in items]
+        return value if all(map(operator.is_, new, items)) else new
+    if isinstance(value, int | float):
+        return value
+    return _masked(_plain(value), policy, depth)
+
+
+class _Walk:
+    """``redact`` and ``off``: a copy of an object that holds what the policy allows."""
+
+    def __init__(self, policy: Policy, *, tokens: bool = False) -> None:
+        self._policy = policy
+        self._off = policy.transcript == "off"
+        self._tokens = tokens  # under off, single tokens may stay under every key
+
+    def object(self, data: dict[Any, Any], depth: int, kinds: KindOf) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        lengths: dict[str, int] = {}
+        for index, (key, value) in enumerate(list(data.items())):
+            name = _key(key)
+            kind = kinds(name)
+            if not is_name(name):
+                name = f"key_{index}" if self._off else personal.redact(name)
+            name = _free(name, out)
+            new = self._value(value, kind, depth)
+            out[name] = new
+            if new is None and value is not None:
+                lengths[f"{name}_length"] = _length(value)
+        out.update(lengths)
+        return out
+
+    def _value(self, value: Any, kind: Kind, depth: int) -> Any:
+        """The value as it may be written; None for what may not."""
+        if value is None or (value == "" and not self._off):
+            return value
+        if kind == "secret":
+            return _placeholder(value)
+        if kind in ("words", "private") and self._off:
+            return None
+        if kind == "private" and isinstance(value, str | int | float) and not isinstance(value, bool):
+            return value if isinstance(value, str) and personal.redact(value) != value else "[number]"
+        if isinstance(value, str):
+            return self._text(str.__str__(value), kind)
+        return self._other(value, depth)
+
+    def _text(self, value: str, kind: Kind) -> str | None:
+        if kind == "party" and phone.is_number(value):
+            return _party(value, self._policy)
+        if not self._off:
+            return personal.redact_id(value) if kind == "machine" else personal.redact(value)
+        if (kind == "machine" or self._tokens) and _is_token(value) and personal.redact_id(value) is value:
+            return value
+        return None
+
+    def _other(self, value: Any, depth: int) -> Any:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int | float):
+            return value if not _is_card(value) else None if self._off else "[card]"
+        if depth + 1 >= wire.MAX_DEPTH:
+            return None if self._off else _TOO_DEEP
+        if type(value) is dict:
+            return self.object(value, depth + 1, nested_kind_of if not self._off else _nothing_known)
+        if isinstance(value, list | tuple):
+            return [self._value(item, "other", depth + 1) for item in list(value)]
+        return self._value(_plain(value), "other", depth)
+
+
+def _nothing_known(key: str) -> Kind:
+    """Under ``off`` no key deeper down makes a text fit to be written."""
+    return "secret" if nested_kind_of(key) == "secret" else "other"
+
+
+def _placeholder(value: Any) -> Any:
+    """What stands for a secret; flags, and the absence of a secret, are none."""
+    return value if value is None or isinstance(value, bool) or value == "" else secrets.PLACEHOLDER
+
+
+def _party(value: str, policy: Policy) -> str:
+    return phone_number(value, policy) if phone.is_number(value) else secrets.mask(value)
+
+
+def _is_token(value: str) -> bool:
+    return len(value) <= _LONGEST_TOKEN and (not value or value.translate(_IN_TOKENS).isalnum())
+
+
+def _is_card(value: float) -> bool:
+    return _CARDS_FROM <= value < _CARDS_TO and personal.is_issued_card(str(int(value)))
+
+
+def _key(key: object) -> str:
+    return str.__str__(key) if isinstance(key, str) else str(wire.plain(key))
+
+
+def _free(name: str, taken: dict[str, Any]) -> str:
+    """The name, or one beside it when two keys became the same."""
+    return name if name not in taken else f"{name}_{len(taken)}"
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, str) else len(wire.encode(value).decode("utf-8", "replace"))
+
+
+def _plain(value: Any) -> Any:
+    """A foreign object as JSON will hold it, so that its texts are looked at before they are written."""
+    try:
+        return msgspec.to_builtins(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return wire.plain(value)

@@ -1,0 +1,318 @@
+"""How a call went: running counts while it goes on, and the verdict at its end.
+
+A call that ended is not a call that went well: one whose caller heard nothing, or whose synthesis failed
+throughout, is ``failed``, and says why in plain words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from callscope.model import event as events
+from callscope.model.call import CANCELED, COMPLETED, FAILED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from callscope.model.turn import Turn
+
+_MAX_MESSAGE: Final = 500  # characters of an error that are kept
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on a call."""
+
+    status: str
+    """One of `callscope.model.call.STATUSES`."""
+    error: str | None
+    """What went wrong, in words; None when nothing did."""
+    reason: str
+    """Why the call ended, in words."""
+
+
+class Facts(msgspec.Struct, kw_only=True):
+    """Counts over a call so far. The fold keeps them; their size does not grow with the call."""
+
+    connected: bool = False
+    """The caller's audio could flow."""
+    hung_up: bool = False
+    """The caller's side left first."""
+    end_reason: str | None = None
+    """Why the call ended, as the first event that told of it said."""
+    ended_by: str | None = None
+    """``caller``, ``agent`` or ``system``; None when nobody said."""
+    has_speaking_edges: bool = False
+    """Beginnings or ends of speech or of turns were reported: exchanges are made from events."""
+    has_agent_edges: bool = False
+    """Beginnings or ends of the agent's speech were reported."""
+    caller_edges: bool = False
+    """Beginnings or ends of the caller's speech or turns were reported."""
+    user_turns: int = 0
+    """Rows of the caller."""
+    agent_turns: int = 0
+    """Rows of the agent."""
+    transcripts: int = 0
+    agent_spoke: int = 0
+    """How often the agent began to be heard."""
+    llm_requests: int = 0
+    llm_answers: int = 0
+    """Requests that produced a first word."""
+    llm_unreported: int = 0
+    """Requests that ended without a usage report."""
+    tts_requests: int = 0
+    tts_with_audio: int = 0
+    """Requests that produced a first sound."""
+    tts_audio: bool = False
+    """Any sound was synthesized, by whatever report."""
+    barge_ins: int = 0
+    errors: int = 0
+    """Errors, each cause once."""
+    errors_unrecovered: int = 0
+    tts_errors: int = 0
+    """Unrecovered errors of the synthesis."""
+    fatal_errors: int = 0
+    fatal_error: str | None = None
+    """The last fatal error that nothing recovered from, as long as the agent was not heard after it."""
+    last_error: str | None = None
+    """The last error that nothing recovered from."""
+    caller_turns: int = 0
+    """Exchanges that the caller opened and that are over."""
+    answered: int = 0
+    unanswered: int = 0
+    interruptions: int = 0
+    """Exchanges whose answer was cut off."""
+    worst_wait_ms: int | None = None
+
+    def count(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Take one event into account."""
+        counter = _COUNTERS.get(kind)
+        if counter is not None:
+            counter(self, data)
+
+    def count_turn(self, turn: Turn) -> None:
+        """Take one turn into account."""
+        if turn.role == "user":
+            self.user_turns += 1
+        elif turn.role == "assistant":
+            self.agent_turns += 1
+            if not self.has_agent_edges:
+                self.fatal_error = None
+
+    def count_exchange(
+        self, *, response_ms: int | None, answered: bool, interrupted: bool, greeting: bool
+    ) -> None:
+        """Take one exchange that is over into account."""
+        self.interruptions += interrupted
+        if greeting:
+            return
+        self.caller_turns += 1
+        self.answered += answered
+        self.unanswered += not answered
+        if response_ms is not None:
+            self.worst_wait_ms = max(self.worst_wait_ms or 0, response_ms)
+
+    @property
+    def heard(self) -> bool:
+        """The caller heard the agent; where nobody reports playing, synthesized sound counts as heard."""
+        return self.agent_spoke > 0 or (self.tts_audio and not self.has_agent_edges)
+
+    @property
+    def generated(self) -> bool:
+        """The agent had something to say."""
+        return bool(self.llm_answers or self.tts_requests or self.agent_turns)
+
+    @property
+    def caller_spoke(self) -> bool:
+        """The caller said something that anybody took for a turn."""
+        return bool(self.caller_turns or self.user_turns or self.transcripts)
+
+
+def decide(facts: Facts, *, status: str | None, error: str | None, reason: str | None) -> Outcome:
+    """The outcome of a call that ended.
+
+    Args:
+        facts: after `Fold.finish`.
+        status: what the caller of ``end()`` said; honoured.
+        error: the same; makes the call ``failed`` when no status was given.
+        reason: the same; put into words from the events when it was not.
+    """
+    why = reason or _reason(facts)
+    if status is not None:
+        found = error or (_failure(facts) or facts.last_error if status == FAILED else None)
+        return Outcome(status=status, error=found, reason=why)
+    if error:
+        return Outcome(status=FAILED, error=error, reason=why)
+    failure = _failure(facts)
+    if failure is not None:
+        return Outcome(status=FAILED, error=failure, reason=why)
+    if facts.hung_up and not (facts.caller_spoke or facts.generated or facts.heard):
+        return Outcome(status=CANCELED, error=None, reason=why)
+    return Outcome(status=COMPLETED, error=None, reason=why)
+
+
+def _failure(facts: Facts) -> str | None:
+    """Why the call failed; None when it did not."""
+    if facts.fatal_error is not None:
+        return f"a fatal error ended the conversation: {facts.fatal_error}"
+    failure = None
+    if not facts.heard:
+        failure = _silence(facts)
+    elif facts.tts_errors and facts.tts_requests and not facts.tts_audio:
+        failure = f"speech synthesis failed throughout: none of {facts.tts_requests} requests gave sound"
+    elif facts.unanswered and not facts.answered and facts.errors_unrecovered:
+        failure = "nothing that the caller said was answered"
+    if failure is None:
+        return None
+    return f"{failure}; last error: {facts.last_error}" if facts.last_error else failure
+
+
+def _silence(facts: Facts) -> str | None:
+    """Why nothing was heard; None when there was nothing to hear, or nothing is known about sound."""
+    if facts.tts_audio:
+        return "the caller heard nothing: sound was synthesized and never played"
+    if facts.tts_requests:
+        replies = "1 reply was" if facts.tts_requests == 1 else f"{facts.tts_requests} replies were"
+        return f"the caller heard nothing: {replies} synthesized without sound"
+    if facts.has_speaking_edges and facts.generated:
+        return "the caller heard nothing: the agent's words were never spoken"
+    if facts.has_speaking_edges and facts.caller_spoke:
+        return "the caller heard nothing: the agent never answered"
+    if facts.llm_requests and not facts.generated and facts.errors_unrecovered:
+        return "the agent produced no answer"
+    return None
+
+
+def _reason(facts: Facts) -> str:
+    if facts.hung_up or facts.ended_by == "caller":
+        return "the caller hung up"
+    by = {"agent": "the agent ended the call", "system": "the system ended the call"}.get(
+        facts.ended_by or ""
+    )
+    if by is None:
+        return facts.end_reason or "the call ended"
+    return f"{by}: {facts.end_reason}" if facts.end_reason else by
+
+
+def describe_error(data: Mapping[str, Any]) -> str:
+    """What failed, in words, also when the transcript policy kept the message off the disk."""
+    for key in ("message", "exception_type", "category"):
+        value = data.get(key)
+        if isinstance(value, str) and value.strip():
+            return value.strip()[:_MAX_MESSAGE]
+    return "an error without a message"
+
+
+def _connected(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.connected = True
+    facts.hung_up = False  # a caller who lost the line and came back
+    facts.end_reason = facts.ended_by = None
+
+
+def _disconnected(facts: Facts, data: Mapping[str, Any]) -> None:
+    if facts.ended_by is None and facts.end_reason is None:
+        facts.hung_up = True
+        _note_reason(facts, data)
+
+
+def _ended(facts: Facts, data: Mapping[str, Any]) -> None:
+    if facts.hung_up:
+        return
+    by = data.get("initiator")
+    if facts.ended_by is None and isinstance(by, str):
+        facts.ended_by = by
+        facts.hung_up = by == "caller"
+    _note_reason(facts, data)
+
+
+def _note_reason(facts: Facts, data: Mapping[str, Any]) -> None:
+    reason = data.get("reason")
+    if facts.end_reason is None and isinstance(reason, str) and reason.strip():
+        facts.end_reason = reason.strip()[:_MAX_MESSAGE]
+
+
+def _caller_edge(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.has_speaking_edges = facts.caller_edges = True
+
+
+def _agent_started(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.has_speaking_edges = facts.has_agent_edges = True
+    facts.agent_spoke += 1
+    facts.fatal_error = None
+
+
+def _agent_stopped(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.has_speaking_edges = facts.has_agent_edges = True
+
+
+def _transcript(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.transcripts += 1
+
+
+def _llm_started(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.llm_requests += 1
+
+
+def _llm_first_token(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.llm_answers += 1
+
+
+def _llm_stopped(facts: Facts, data: Mapping[str, Any]) -> None:
+    facts.llm_unreported += data.get("usage_reported") is False
+
+
+def _tts_started(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.tts_requests += 1
+
+
+def _tts_first_audio(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.tts_with_audio += 1
+    facts.tts_audio = True
+
+
+def _tts_stopped(facts: Facts, data: Mapping[str, Any]) -> None:
+    seconds = data.get("audio_seconds")
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0:
+        facts.tts_audio = True
+
+
+def _barge_in(facts: Facts, _data: Mapping[str, Any]) -> None:
+    facts.barge_ins += 1
+
+
+def _error(facts: Facts, data: Mapping[str, Any]) -> None:
+    if data.get("duplicate_of") is not None:
+        return
+    facts.errors += 1
+    fatal = data.get("fatal") is True
+    facts.fatal_errors += fatal
+    if data.get("recovered") is True:
+        return
+    facts.errors_unrecovered += 1
+    facts.tts_errors += data.get("stage") in ("tts", "synthesis")
+    facts.last_error = describe_error(data)
+    if fatal:
+        facts.fatal_error = facts.last_error
+
+
+_COUNTERS: Final[dict[str, Callable[[Facts, Mapping[str, Any]], None]]] = {
+    events.CLIENT_CONNECTED: _connected,
+    events.CLIENT_DISCONNECTED: _disconnected,
+    events.CALL_ENDED: _ended,
+    events.USER_STARTED_SPEAKING: _caller_edge,
+    events.USER_STOPPED_SPEAKING: _caller_edge,
+    events.USER_TURN_STARTED: _caller_edge,
+    events.USER_TURN_STOPPED: _caller_edge,
+    events.AGENT_STARTED_SPEAKING: _agent_started,
+    events.AGENT_STOPPED_SPEAKING: _agent_stopped,
+    events.TRANSCRIPT: _transcript,
+    events.LLM_STARTED: _llm_started,
+    events.LLM_FIRST_TOKEN: _llm_first_token,
+    events.LLM_STOPPED: _llm_stopped,
+    events.TTS_STARTED: _tts_started,
+    events.TTS_FIRST_AUDIO: _tts_first_audio,
+    events.TTS_STOPPED: _tts_stopped,
+    events.BARGE_IN: _barge_in,
+    events.ERROR: _error,
+}

@@ -1,0 +1,250 @@
+"""A whole call, summed up for readers: exchanges matched to turns, figures, problems in plain words."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from callscope.model import event as events
+from callscope.model import exchange as stages
+from callscope.timeline.fold import Fold
+from callscope.timeline.outcome import Facts, describe_error
+from callscope.timeline.percentiles import latency_summary
+from callscope.timeline.running import name_of, owner_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from callscope.model.event import Event
+    from callscope.model.exchange import Exchange, Part
+    from callscope.model.turn import Turn
+
+SLOW_MS: Final = 3000
+"""A wait longer than this is a problem."""
+_MATCH_SLACK_MS: Final = 250
+"""A turn's own moment may lie this much before that of its exchange."""
+_MS_PER_SECOND: Final = 1000
+
+ProblemKind = Literal["slow", "unanswered", "barge_in", "error", "unreported"]
+
+_STAGE_WORDS: Final = {
+    stages.ENDPOINTING: "the endpointing wait",
+    stages.TRANSCRIPTION: "transcription",
+    stages.TURN_DETECTION: "turn detection",
+    stages.HANDOVER: "the handover to the model",
+    stages.LLM: "the LLM",
+    stages.TOOL: "the tool",
+    stages.AGGREGATION: "building the first sentence",
+    stages.SYNTHESIS: "speech synthesis",
+    stages.OUTPUT: "the way out to the caller",
+}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in a call that somebody should look at."""
+
+    at_ms: int
+    """Unix milliseconds."""
+    kind: ProblemKind
+    text: str
+    """A plain sentence."""
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call's events and turns mean."""
+
+    exchanges: tuple[Exchange, ...]
+    """In order; each with the turns it is made of, where they could be told."""
+    latency: dict[str, float] | None
+    """p50_ms, p95_ms and p99_ms of what the caller waited, greetings left out; None when nothing is known."""
+    interruptions: int
+    """Answers that the caller cut off, the greeting among them."""
+    unanswered: int
+    worst_wait_ms: int | None
+    problems: tuple[Problem, ...]
+    """By moment."""
+    facts: Facts
+    """For `outcome.decide`."""
+
+
+class Summary:
+    """Figures over exchanges, added up one by one; holds one number an exchange."""
+
+    __slots__ = ("exchanges", "interruptions", "response_ms", "unanswered")
+
+    def __init__(self) -> None:
+        self.exchanges = 0
+        self.interruptions = 0
+        self.unanswered = 0
+        self.response_ms: list[int] = []
+
+    def add(self, exchanges: Iterable[Exchange]) -> None:
+        """Take in exchanges that closed."""
+        for exchange in exchanges:
+            self.interruptions += exchange.interrupted
+            if exchange.kind == "greeting":
+                continue
+            self.exchanges += 1
+            self.unanswered += exchange.answered_at_ms is None
+            if exchange.response_ms is not None:
+                self.response_ms.append(exchange.response_ms)
+
+    @property
+    def latency(self) -> dict[str, float] | None:
+        """p50_ms, p95_ms and p99_ms so far."""
+        return latency_summary(self.response_ms)
+
+    @property
+    def worst_wait_ms(self) -> int | None:
+        """The longest wait that ended with an answer."""
+        return max(self.response_ms, default=None)
+
+
+def summarise(
+    call_started_at_ms: int | None,
+    call_ended_at_ms: int | None,
+    turns: Sequence[Turn],
+    events: Sequence[Event],
+) -> Timeline:
+    """Sum up a call from its two files, rows in their order; times in Unix milliseconds, None if unknown."""
+    fold = Fold(started_at_ms=call_started_at_ms)
+    for event in events:
+        fold.event(event)
+    for turn in turns:
+        fold.turn(turn)
+    exchanges = fold.finish(call_ended_at_ms)
+    if fold.facts.has_speaking_edges:
+        exchanges = _match(exchanges, turns)
+    summary = Summary()
+    summary.add(exchanges)
+    start_ms = call_started_at_ms if call_started_at_ms is not None else _first_moment(turns, events)
+    return Timeline(
+        exchanges=tuple(exchanges),
+        latency=summary.latency,
+        interruptions=summary.interruptions,
+        unanswered=summary.unanswered,
+        worst_wait_ms=summary.worst_wait_ms,
+        problems=tuple(_problems(exchanges, events, start_ms)),
+        facts=fold.facts,
+    )
+
+
+def _match(exchanges: list[Exchange], turns: Sequence[Turn]) -> list[Exchange]:
+    """Exchanges with the indices of their turns.
+
+    A caller's turn belongs to the last exchange that had begun by its moment, an agent's to the last one that
+    had been answered: its row may be written as late as during the next question.
+    """
+    said = [each for each in exchanges if each.kind == "exchange"]
+    answered = [each for each in exchanges if each.answered_at_ms is not None]
+    callers: dict[int, int] = {}
+    agents: dict[int, int] = {}
+    for turn in turns:
+        if turn.ts_ms is None or turn.turn_index is None:
+            continue
+        if turn.role == "user":
+            owner = _last_before(said, turn.ts_ms, lambda each: each.started_at_ms)
+            if owner is not None:
+                callers[owner.index] = turn.turn_index
+        elif turn.role == "assistant":
+            owner = _last_before(answered, turn.ts_ms, lambda each: each.answered_at_ms or 0)
+            if owner is not None:
+                agents.setdefault(owner.index, turn.turn_index)
+    return [
+        msgspec.structs.replace(
+            each, user_turn_index=callers.get(each.index), agent_turn_index=agents.get(each.index)
+        )
+        for each in exchanges
+    ]
+
+
+def _last_before(exchanges: list[Exchange], ts_ms: int, moment: Callable[[Exchange], int]) -> Exchange | None:
+    place = bisect_right(exchanges, ts_ms + _MATCH_SLACK_MS, key=moment)
+    return exchanges[place - 1] if place else None
+
+
+def _first_moment(turns: Sequence[Turn], rows: Sequence[Event]) -> int:
+    moments = [*(turn.ts_ms for turn in turns), *(row.ts_ms for row in rows)]
+    return min((moment for moment in moments if moment is not None), default=0)
+
+
+def _problems(exchanges: Sequence[Exchange], rows: Sequence[Event], start_ms: int) -> list[Problem]:
+    problems = [problem for each in exchanges if (problem := _wait_problem(each, last=each is exchanges[-1]))]
+    unreported = 0
+    unreported_at_ms = start_ms
+    moment_ms = start_ms
+    for row in rows:
+        moment_ms = row.ts_ms if row.ts_ms is not None else moment_ms
+        if row.type == events.BARGE_IN:
+            problems.append(Problem(at_ms=moment_ms, kind="barge_in", text=_barge_in_words(row.data)))
+        elif row.type == events.ERROR and row.data.get("duplicate_of") is None:
+            problems.append(Problem(at_ms=moment_ms, kind="error", text=_error_words(row.data)))
+        elif row.type == events.LLM_STOPPED and row.data.get("usage_reported") is False:
+            unreported_at_ms = unreported_at_ms if unreported else moment_ms
+            unreported += 1
+    if unreported:
+        requests = "1 LLM request" if unreported == 1 else f"{unreported} LLM requests"
+        text = f"{requests} ended without a usage report: what they cost is not known."
+        problems.append(Problem(at_ms=unreported_at_ms, kind="unreported", text=text))
+    return sorted(problems, key=lambda problem: problem.at_ms)
+
+
+def _wait_problem(exchange: Exchange, *, last: bool) -> Problem | None:
+    silence_ms, response_ms = exchange.silence_ms, exchange.response_ms
+    at_ms = exchange.wait_from_ms if exchange.wait_from_ms is not None else exchange.started_at_ms
+    if silence_ms is not None and silence_ms > SLOW_MS:
+        until = "until the call ended" if last else "until the caller spoke again"
+        text = f"The caller was not answered: nothing was heard for {_seconds(silence_ms)}, {until}."
+        return Problem(at_ms=at_ms, kind="unanswered", text=text)
+    if response_ms is None or response_ms <= SLOW_MS:
+        return None
+    what = "for the greeting " if exchange.kind == "greeting" else ""
+    return Problem(
+        at_ms=at_ms,
+        kind="slow",
+        text=f"The caller waited {what}{_seconds(response_ms)}{_largest_words(exchange.parts)}.",
+    )
+
+
+def _largest_words(parts: Sequence[Part]) -> str:
+    """Which stage of whom took most of a wait, all of its parts together."""
+    sums: dict[tuple[str, str], int] = {}
+    for part in parts:
+        key = (part.stage, part.owner)
+        sums[key] = sums.get(key, 0) + part.duration_ms
+    if not sums:
+        return ""
+    stage, owner = max(sums, key=lambda key: sums[key])
+    took = _seconds(sums[stage, owner])
+    if stage == stages.UNEXPLAINED:
+        return f"; {took} of it is unexplained" if len(sums) > 1 else "; where it went is not known"
+    words = _STAGE_WORDS[stage]
+    if stage == stages.TOOL:
+        return f"; {took} of it was {words} {owner}".rstrip()
+    named = f" ({owner})" if owner and owner != "pipeline" else ""
+    return f"; {took} of it was {words}{named}"
+
+
+def _barge_in_words(data: dict[str, Any]) -> str:
+    heard, generated = data.get("heard_characters"), data.get("generated_characters")
+    if type(heard) is int and type(generated) is int and 0 <= heard <= generated:
+        return (
+            f"The caller spoke over the agent: {generated - heard} of {generated} characters "
+            "were generated and not heard."
+        )
+    return "The caller spoke over the agent."
+
+
+def _error_words(data: dict[str, Any]) -> str:
+    stage = name_of(data.get("stage"))
+    where = " ".join(word for word in (stage.upper() if stage in ("llm", "stt", "tts") else stage,) if word)
+    owner = owner_of(data)
+    source = f"{where} ({owner})" if where and owner else where or owner
+    after = "; recovered" if data.get("recovered") is True else "; fatal" if data.get("fatal") is True else ""
+    return f"{source or 'Error'}: {describe_error(data)}{after}"
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms / _MS_PER_SECOND:.2f} s" if ms >= _MS_PER_SECOND else f"{ms} ms"

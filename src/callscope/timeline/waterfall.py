@@ -1,0 +1,268 @@
+"""Where a wait went: from the caller's last sound to the agent's first one, cut into parts with owners.
+
+Each stage of the work covers an interval, known only when both of its ends were seen before the answer.
+Intervals overlap (a recogniser may still work when the turn is already over), so each moment belongs to the
+stage furthest upstream, in the order of `_STAGES`. Moments that no interval covers are *unexplained* parts:
+shown, never spread over the others. The parts follow each other without gap or overlap, so they add up to the
+wait by construction.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from callscope.model import event as events
+from callscope.model.exchange import (
+    AGGREGATION,
+    ENDPOINTING,
+    HANDOVER,
+    LLM,
+    OUTPUT,
+    SYNTHESIS,
+    TOOL,
+    TRANSCRIPTION,
+    TURN_DETECTION,
+    UNEXPLAINED,
+    OwnerKind,
+    Part,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from callscope.timeline.running import Mark, Running
+
+_STAGES: Final = (
+    ENDPOINTING,
+    TRANSCRIPTION,
+    TURN_DETECTION,
+    HANDOVER,
+    LLM,
+    TOOL,
+    AGGREGATION,
+    SYNTHESIS,
+    OUTPUT,
+)
+_RANKS: Final = {stage: rank for rank, stage in enumerate(_STAGES)}
+_LABELS: Final = {
+    ENDPOINTING: "Endpointing wait",
+    TRANSCRIPTION: "Transcription",
+    TURN_DETECTION: "Turn detection",
+    HANDOVER: "Handover",
+    LLM: "LLM",
+    TOOL: "Tool",
+    AGGREGATION: "Sentence built",
+    SYNTHESIS: "Synthesis",
+    OUTPUT: "Output",
+    UNEXPLAINED: "Unexplained",
+}
+_KINDS: Final[dict[str, OwnerKind]] = {
+    ENDPOINTING: "setting",
+    TRANSCRIPTION: "service",
+    TURN_DETECTION: "setting",
+    HANDOVER: "pipeline",
+    LLM: "service",
+    TOOL: "code",
+    AGGREGATION: "pipeline",
+    SYNTHESIS: "service",
+    OUTPUT: "pipeline",
+    UNEXPLAINED: "unknown",
+}
+_ORDINALS: Final = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+)
+_ENDPOINTING_OWNER: Final = "VAD stop_secs"
+_PIPELINE: Final = "pipeline"
+
+
+class _Interval(NamedTuple):
+    start_ms: int
+    end_ms: int
+    stage: str
+    owner: str
+    detail: str = ""
+    """A tool's name, or an LLM request's place, to tell two intervals of one stage apart."""
+
+
+def waterfall(running: Running, start_ms: int, answered_at_ms: int) -> tuple[Part, ...]:
+    """The parts of the wait between two moments in Unix milliseconds; they add up to it exactly."""
+    intervals = [
+        interval._replace(
+            start_ms=max(interval.start_ms, start_ms), end_ms=min(interval.end_ms, answered_at_ms)
+        )
+        for interval in (
+            *_caller_side(running, start_ms, answered_at_ms),
+            *_AnswerSide(running, start_ms, answered_at_ms).intervals(),
+        )
+    ]
+    pieces = _paint([each for each in intervals if each.start_ms < each.end_ms], start_ms, answered_at_ms)
+    requests = list(dict.fromkeys(piece.detail for piece in pieces if piece.stage == LLM))
+    return tuple(
+        Part(
+            stage=piece.stage,
+            label=_label(piece, requests),
+            owner=piece.owner,
+            owner_kind=_KINDS[piece.stage],
+            start_ms=piece.start_ms - start_ms,
+            duration_ms=piece.end_ms - piece.start_ms,
+        )
+        for piece in pieces
+    )
+
+
+def _paint(intervals: list[_Interval], start_ms: int, end_ms: int) -> list[_Interval]:
+    """A partition of the wait: each stretch to the stage furthest upstream, of two alike to the earlier."""
+    intervals.sort(key=lambda each: (_RANKS[each.stage], each.start_ms))
+    cuts = sorted(
+        {start_ms, end_ms, *(each.start_ms for each in intervals), *(each.end_ms for each in intervals)}
+    )
+    pieces: list[_Interval] = []
+    for left, right in pairwise(cuts):
+        owner = next((each for each in intervals if each.start_ms <= left and right <= each.end_ms), None)
+        if owner is None:
+            piece = _Interval(left, right, UNEXPLAINED, "")
+        else:
+            piece = owner._replace(start_ms=left, end_ms=right)
+        if pieces and pieces[-1][2:] == piece[2:]:
+            pieces[-1] = pieces[-1]._replace(end_ms=right)
+        else:
+            pieces.append(piece)
+    return pieces
+
+
+def _label(piece: _Interval, requests: list[str]) -> str:
+    label = _LABELS[piece.stage]
+    if piece.stage == TOOL:
+        return f"{label} {piece.detail}".rstrip()
+    if piece.stage == LLM and len(requests) > 1:
+        place = requests.index(piece.detail)
+        return f"{label}, {_ORDINALS[place]} call" if place < len(_ORDINALS) else f"{label}, call {place + 1}"
+    return label
+
+
+def _caller_side(running: Running, start_ms: int, answered_at_ms: int) -> Iterator[_Interval]:
+    """From the caller's last sound until the agent's side has the turn."""
+    stops = [stop for stop in running.turn_stops if start_ms < stop.ts_ms <= answered_at_ms]
+    requests = [
+        mark.ts_ms
+        for mark in running.marks
+        if mark.type == events.LLM_STARTED and start_ms < mark.ts_ms <= answered_at_ms
+    ]
+    # What comes later than this did not hold up the answer: a transcript for the record only, or an
+    # endpointing delay that a quicker judge of turns did not wait for.
+    taken_ms = max([*(stop.ts_ms for stop in stops[-1:]), *sorted(requests)[:1]], default=answered_at_ms)
+    delay_ms = max((end.delay_ms for end in running.ends if end.ts_ms == start_ms), default=0)
+    decided_ms = min(start_ms + delay_ms, taken_ms)
+    yield _Interval(start_ms, decided_ms, ENDPOINTING, _ENDPOINTING_OWNER)
+    heard = [said for said in running.transcripts if start_ms < said.ts_ms <= taken_ms]
+    if heard:
+        yield _Interval(decided_ms, heard[-1].ts_ms, TRANSCRIPTION, heard[-1].owner)
+    if stops:
+        yield _Interval(decided_ms, stops[-1].ts_ms, TURN_DETECTION, running.detector or stops[-1].owner)
+
+
+class _Request:
+    __slots__ = ("end_ms", "mark", "stopped", "token_ms")
+
+    def __init__(self, mark: Mark) -> None:
+        self.mark = mark
+        self.token_ms: int | None = None
+        self.end_ms: int | None = None
+        self.stopped = False
+
+
+class _AnswerSide:
+    """From the end of the caller's turn until the agent is heard: pairs of marks, in order of moments."""
+
+    def __init__(self, running: Running, start_ms: int, answered_at_ms: int) -> None:
+        self._start_ms = start_ms
+        self._answered_at_ms = answered_at_ms
+        self._marks = sorted(
+            (mark for mark in running.marks if mark.ts_ms <= answered_at_ms), key=lambda mark: mark.ts_ms
+        )
+        stops = [stop.ts_ms for stop in running.turn_stops if stop.ts_ms >= start_ms]
+        self._ready = stops or [said.ts_ms for said in running.transcripts if said.ts_ms >= start_ms]
+        self._found: list[_Interval] = []
+        self._requests: list[_Request] = []
+        self._tools: dict[str, Mark] = {}
+        self._texts: dict[str, Mark] = {}
+        self._token_ms: int | None = None
+        self._sound_ms: int | None = None
+
+    def intervals(self) -> list[_Interval]:
+        for mark in self._marks:
+            if mark.type in (events.TOOL_CALL, events.TOOL_RESULT):
+                self._tool(mark)
+            elif mark.type in (events.TTS_STARTED, events.TTS_FIRST_AUDIO):
+                self._synthesis(mark)
+            else:
+                self._llm(mark)
+        for place, request in enumerate(self._requests):
+            end_ms = request.token_ms if request.end_ms is None else request.end_ms
+            if end_ms is not None:
+                started = request.mark
+                self._found.append(_Interval(started.ts_ms, end_ms, LLM, started.owner, str(place)))
+        if self._sound_ms is not None:
+            self._found.append(_Interval(self._sound_ms, self._answered_at_ms, OUTPUT, _PIPELINE))
+        return self._found
+
+    def _llm(self, mark: Mark) -> None:
+        if mark.type == events.LLM_STARTED:
+            self._handover(mark.ts_ms)
+            self._requests.append(_Request(mark))
+            return
+        request = next((each for each in reversed(self._requests) if each.mark.key == mark.key), None)
+        if request is None or request.stopped:
+            return
+        if mark.type == events.LLM_FIRST_TOKEN:
+            if request.token_ms is None:
+                request.token_ms = self._token_ms = mark.ts_ms
+        else:
+            request.stopped = True
+            if request.end_ms is None and (request.token_ms is None or mark.name == "tool_call"):
+                request.end_ms = mark.ts_ms
+
+    def _handover(self, ts_ms: int) -> None:
+        """A request left: since the turn's end or a tool's result, unless another request took that up."""
+        taken_up_ms = self._requests[-1].mark.ts_ms if self._requests else None
+        ready = [
+            each for each in self._ready if each <= ts_ms and (taken_up_ms is None or each >= taken_up_ms)
+        ]
+        if ready:
+            self._found.append(_Interval(max(ready), ts_ms, HANDOVER, _PIPELINE))
+
+    def _tool(self, mark: Mark) -> None:
+        if mark.type == events.TOOL_CALL:
+            writing = next((each for each in reversed(self._requests) if not each.stopped), None)
+            if writing is not None:
+                writing.end_ms = mark.ts_ms
+            self._tools[mark.key] = mark
+            return
+        called = self._tools.pop(mark.key, None)
+        if called is not None:
+            self._found.append(_Interval(called.ts_ms, mark.ts_ms, TOOL, called.name, called.name))
+            self._ready.append(mark.ts_ms)
+
+    def _synthesis(self, mark: Mark) -> None:
+        if mark.type == events.TTS_STARTED:
+            self._texts[mark.key] = mark
+            if self._token_ms is not None:
+                self._found.append(_Interval(self._token_ms, mark.ts_ms, AGGREGATION, _PIPELINE))
+                self._token_ms = None
+            return
+        text = self._texts.pop(mark.key, None)
+        if text is not None:
+            sound_ms = mark.ts_ms + mark.lag_ms
+            self._found.append(_Interval(text.ts_ms, sound_ms, SYNTHESIS, text.owner))
+            if self._sound_ms is None and mark.ts_ms >= self._start_ms:
+                self._sound_ms = sound_ms

@@ -1,0 +1,22 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from callscope.recorder import guard
+
+for name in list(os.environ):
+    if name.startswith(("PATTER_LOG_", "CALLSCOPE_")):
+        del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_ours_is_hidden() -> Iterator[None]:
+    """Errors that a call would never see are raised in tests."""
+    guard.reraise = True
+    yield
+    guard.reraise = False

@@ -1,0 +1,70 @@
+"""What a real call left on disk."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from callscope.archive.reader import CallRecord, read_call
+from callscope.clock import now_ms
+from callscope.model.exchange import Exchange
+from callscope.timeline.fold import Fold
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What one call's directory says."""
+
+    path: Path
+    record: CallRecord
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        fold = Fold(started_at_ms=self.record.call.started_at_ms)
+        for event in self.record.events:
+            fold.event(event)
+        for turn in self.record.turns:
+            fold.turn(turn)
+        return [*fold.drain(), *fold.finish(self.record.call.ended_at_ms)]
+
+    def spoken(self) -> list[tuple[str, str]]:
+        """Role and text of what was said, without the tool's rows."""
+        return [
+            (turn.role, " ".join((turn.text or "").split()))
+            for turn in self.record.turns
+            if turn.role in {"user", "assistant"}
+        ]
+
+    def data_of(self, event_type: str) -> list[dict[str, object]]:
+        return [event.data for event in self.record.events if event.type == event_type]
+
+
+class Sound:
+    """recording.wav with its place on the clock."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        with wave.open(str(recorded.path / "recording.wav")) as file:
+            assert file.getnchannels() == 2
+            assert file.getsampwidth() == 2
+            self.rate = file.getframerate()
+            samples = np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16).reshape(-1, 2)
+        started_at_ms = recorded.record.call.started_at_ms
+        assert started_at_ms is not None
+        self.starts_at_ms: float = started_at_ms + recorded.record.call.callscope["recording"]["offset_ms"]
+        self.caller, self.agent = samples[:, 0], samples[:, 1]
+
+    @property
+    def seconds(self) -> float:
+        return float(len(self.caller) / self.rate)
+
+    def first_sound_ms(self, channel: np.ndarray[tuple[int], np.dtype[np.int16]]) -> float:
+        """Unix milliseconds of the first audible sample."""
+        first = np.flatnonzero(np.abs(channel.astype(np.int32)) > 400)[0]
+        return float(self.starts_at_ms + first * 1000 / self.rate)
+
+
+def read(root: Path, call_id: str) -> Recorded:
+    (path,) = root.glob(f"calls/*/*/*/{call_id}")
+    return Recorded(path, read_call(path, now_ms=now_ms()))

@@ -1,0 +1,194 @@
+"""One line and none give the same record; a bot that is killed leaves what was said so far."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+from recorded_calls import Recorded, Sound, read
+
+from callscope.demo.run import bot
+from callscope.demo.scenarios import GREETING, REPLIES, SCENARIOS
+from callscope.errors import CallscopeError
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SETUP_FILE = importlib.util.find_spec("callscope.adapters.pipecat_setup")
+EXAMPLE_SECONDS = 120
+
+
+class Killed(msgspec.Struct, frozen=True):
+    """A call whose bot died by SIGKILL while the caller was speaking."""
+
+    recorded: Recorded
+    finished: list[str]
+    """The caller's lines that had been answered by then."""
+
+
+class OtherBots(msgspec.Struct, frozen=True):
+    """Bots that were not the demo's own."""
+
+    one_line: Recorded
+    no_line: Recorded
+    killed: Killed
+
+
+@pytest.fixture(scope="module")
+def other_bots(tmp_path_factory: pytest.TempPathFactory) -> OtherBots:
+    return asyncio.run(_other_bots(tmp_path_factory.mktemp("others")))
+
+
+async def _other_bots(root: Path) -> OtherBots:
+    assert SETUP_FILE is not None
+    assert SETUP_FILE.origin is not None
+    one, none, killed = await asyncio.gather(
+        _example("pipecat_one_line.py", root / "one", {}),
+        _example("pipecat_no_line.py", root / "none", {"PIPECAT_SETUP_FILES": SETUP_FILE.origin}),
+        _killed_call(root / "killed"),
+    )
+    return OtherBots(one, none, killed)
+
+
+async def _example(name: str, root: Path, extra: Mapping[str, str]) -> Recorded:
+    env = {**os.environ, "PATTER_LOG_DIR": str(root), "PORT": str(_free_port()), **extra}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(EXAMPLES / name),
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await asyncio.wait_for(process.communicate(), EXAMPLE_SECONDS)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, output.decode(errors="replace")
+    return read(root, "*")
+
+
+async def _killed_call(root: Path) -> Killed:
+    """Kill the bot half a second into the caller's second line."""
+    from callscope.demo.caller import call  # noqa: PLC0415 -- loads pipecat, which only these tests need
+    from callscope.demo.llm_server import LlmServer  # noqa: PLC0415 -- the same
+
+    scenario = SCENARIOS["order"]
+    said: list[str] = []
+    second_line = asyncio.Event()
+
+    def saying(text: str) -> None:
+        said.append(text)
+        if len(said) == 2:
+            second_line.set()
+
+    async def talk_until_killed(llm_port: int) -> None:
+        async with bot({"killed": scenario}, llm_port=llm_port, root=root) as agent:
+            talk = asyncio.create_task(call(scenario, url=agent.url("killed"), saying=saying))
+            await asyncio.wait_for(second_line.wait(), 60)
+            await asyncio.sleep(0.5)
+            agent.process.kill()
+            talk.cancel()
+
+    async with LlmServer().serving() as server:
+        with pytest.raises(CallscopeError, match="ended with -9"):
+            await talk_until_killed(server.port)
+    return Killed(read(root, "killed"), said[:-1])
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port: int = holder.getsockname()[1]
+    return port
+
+
+def shape(recorded: Recorded) -> dict[str, object]:
+    """All of a record but its moments, durations and identities."""
+    call = recorded.record.call
+    keys: dict[str, set[str]] = {}
+    for event in recorded.record.events:
+        keys.setdefault(event.type, set()).update(event.data)
+    return {
+        "envelope": (call.status, call.direction, call.agent, call.end_reason, call.turns),
+        "added": sorted(call.callscope),
+        "framework": call.callscope.get("framework"),
+        "spoken": recorded.spoken(),
+        "events": keys,
+        "usage": [
+            (line["service"], line["provider"], line["model"], line["reports"], sorted(line["units"]))
+            for line in call.callscope["usage"]
+        ],
+        "exchanges": [
+            (exchange.kind, exchange.tools, exchange.interrupted) for exchange in recorded.exchanges
+        ],
+    }
+
+
+def test_a_bot_without_a_line_of_ours_leaves_the_same_record(other_bots: OtherBots) -> None:
+    assert shape(other_bots.no_line) == shape(other_bots.one_line)
+
+
+def test_the_example_bots_differ_in_two_imports_and_one_line() -> None:
+    def code(name: str) -> list[str]:
+        _, text = (EXAMPLES / name).read_text().split("# No postponed", 1)
+        return text.splitlines()
+
+    changed = [
+        line
+        for line in difflib.ndiff(code("pipecat_no_line.py"), code("pipecat_one_line.py"))
+        if line[0] in "+-"
+    ]
+    assert [line.split() for line in changed] == [
+        ["+", "from", "callscope", "import", "CallLogger"],
+        ["+", "from", "callscope.adapters.pipecat", "import", "CallObserver"],
+        ["+", "observers=[CallObserver(CallLogger.from_env())],"],
+    ]
+
+
+def test_the_example_of_a_loop_of_ones_own_is_recorded(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "plain_python.py")],
+        env={"PATTER_LOG_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    recorded = read(tmp_path, "order-desk-0001")
+    assert str(recorded.path) in done.stdout
+    assert recorded.record.call.status == "completed"
+    assert recorded.spoken() == [
+        ("user", "Where is my order seven four two?"),
+        ("assistant", "It arrives on Friday."),
+    ]
+    (exchange,) = recorded.exchanges
+    assert exchange.response_ms == pytest.approx(200, abs=100)
+
+
+def test_a_killed_bot_leaves_an_abandoned_call_with_every_turn_spoken_so_far(other_bots: OtherBots) -> None:
+    killed = other_bots.killed
+    line = SCENARIOS["order"].lines[0].text
+    assert killed.finished == [line]
+    assert killed.recorded.record.call.status == "abandoned"
+    assert killed.recorded.spoken() == [
+        ("assistant", GREETING),
+        ("user", line),
+        ("assistant", REPLIES[line].after_tool),
+    ]
+
+
+def test_a_killed_bot_has_told_what_it_used_so_far(other_bots: OtherBots) -> None:
+    reports = [usage for usage in other_bots.killed.recorded.data_of("usage") if usage["service"] == "llm"]
+    assert len(reports) == 2
+
+
+def test_the_recording_of_a_call_whose_bot_was_killed_can_be_played(other_bots: OtherBots) -> None:
+    assert Sound(other_bots.killed.recorded).seconds > 5
