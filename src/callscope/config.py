@@ -65,7 +65,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _choice("phone", self.phone, get_args(PhoneMode))
         _choice("transcript", self.transcript, get_args(TranscriptMode))
         if self.retention_days is not None and not 0 <= self.retention_days <= _MAX_DAYS:
-            raise SettingError(f"retention_days is {self.retention_days!r}: give whole days from 0 (for ever) to {_MAX_DAYS}")
+            raise SettingError(
+                f"retention_days is {self.retention_days!r}: give whole days from 0 (for ever) to {_MAX_DAYS}"
+            )
         for name, value in (("buffer_rows", self.buffer_rows), ("buffer_mb", self.buffer_mb)):
             if value < 1:
                 raise SettingError(f"{name} is {value!r}: give a whole number from 1")

@@ -19,7 +19,9 @@ def new_writer_id() -> str:
 @cache
 def host() -> str:
     """This machine's name, as it calls itself."""
-    import socket  # noqa: PLC0415 -- 3 ms that a process which records nothing need not pay
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket  # noqa: PLC0415 -- Windows
 
     return socket.gethostname()
 

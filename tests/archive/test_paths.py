@@ -10,7 +10,7 @@ from callscope.archive import paths
 
 HOSTILE = [
     "../../etc/passwd", "..", ".", "", " ", "a/b", "a\\b", "/abs", "con", "CON", "nul.txt", "aux", "LPT1.log",
-    "x" * 300, "nul\0byte", ".hidden", "trailing.", "-", "~", "a~b", "née", "日本語", "\ud800", "a b", "*?<>|:\"", "\n",
+    "x" * 300, "nul\0byte", ".hidden", "trailing.", "-", "~", "a~b", "née", "日本語", "\ud800", "a b", '*?<>|:"', "\n",
 ]  # fmt: skip
 
 

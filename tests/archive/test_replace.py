@@ -9,7 +9,9 @@ import pytest
 from callscope.archive import replace
 
 
-def test_a_failed_replacement_leaves_the_old_file_whole_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_replacement_leaves_the_old_file_whole_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "metadata.json"
     replace.write_json(path, {"n": 1})
 
@@ -59,7 +61,9 @@ def test_a_linked_directory_is_not_taken(tmp_path: Path) -> None:
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_file_system_without_hard_links_still_tells_two_calls_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_hard_links_still_tells_two_calls_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 

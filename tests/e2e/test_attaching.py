@@ -157,7 +157,7 @@ def test_the_example_bots_differ_in_two_imports_and_one_line() -> None:
 def test_the_example_of_a_loop_of_ones_own_is_recorded(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / "plain_python.py")],
-        env={"PATTER_LOG_DIR": str(tmp_path)},
+        env={**os.environ, "PATTER_LOG_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,

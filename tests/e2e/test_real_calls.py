@@ -135,7 +135,7 @@ def test_the_tokens_are_those_that_the_language_model_told(calls: Calls, scenari
     assert line["reports"] == len(told)
     assert line["units"]["input_tokens"] == sum(request.prompt_tokens for request in told)
     assert line["units"]["output_tokens"] == sum(request.completion_tokens for request in told)
-    assert line["units"]["cached_tokens"] == sum(request.cached_tokens for request in told)
+    assert line["units"]["cache_read_input_tokens"] == sum(request.cached_tokens for request in told)
 
 
 def test_a_request_that_was_cut_off_is_counted_as_one_without_usage(calls: Calls) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from callscope import CallLogger, Settings
 from callscope.model.wire import format_ts
 from callscope.recorder import guard
-from callscope.testing import call_dirs, metadata, rows
+from callscope.testing import Disk, call_dirs, metadata, rows
 
 START_MS = 1_795_253_400_250  # 2026-11-21T09:30:00.250Z
 
@@ -123,7 +123,12 @@ def test_turn_rows_have_the_specified_keys(tmp_path: Path) -> None:
         "cost": None,
     }
     assert list(second)[:7] == ["schema_version", "ts", "turn_index", "role", "text", "latency", "cost"]
-    assert (second["turn_index"], second["cost"], second["interrupted"], second["heard"]) == (1, {"total": 0.01}, True, "hi")
+    assert (second["turn_index"], second["cost"], second["interrupted"], second["heard"]) == (
+        1,
+        {"total": 0.01},
+        True,
+        "hi",
+    )
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", second["ts"])
 
 
@@ -198,7 +203,10 @@ def test_a_second_call_with_one_id_gets_its_own_directory(tmp_path: Path) -> Non
     first.turn("user", "first again")
     logger.close()
 
-    assert [[row["text"] for row in rows(directory)] for directory in call_dirs(tmp_path)] == [["first", "first again"], ["second"]]
+    assert [[row["text"] for row in rows(directory)] for directory in call_dirs(tmp_path)] == [
+        ["first", "first again"],
+        ["second"],
+    ]
     assert [metadata(directory)["call_id"] for directory in call_dirs(tmp_path)] == ["same", "same"]
 
 
@@ -277,7 +285,9 @@ def test_rows_that_come_after_the_end_are_kept_and_counted(tmp_path: Path) -> No
 def test_what_becomes_known_later_is_added_to_the_metadata(tmp_path: Path) -> None:
     logger = CallLogger(tmp_path)
     call = logger.start_call("a", agent={"model": "m"}, labels={"x": 1})
-    call.update(caller="+15551234567", agent={"voice": "v"}, labels={"y": 2}, framework={"name": "pipecat", "version": "1.14.0"})
+    call.update(
+        caller="+15551234567", agent={"voice": "v"}, labels={"y": 2}, framework={"name": "pipecat", "version": "1.14.0"}
+    )
     logger.flush()
 
     envelope = metadata(call_dirs(tmp_path)[0])
@@ -300,7 +310,10 @@ def test_a_change_after_handing_over_does_not_leak_into_the_record(tmp_path: Pat
     data["n"] = flat["n"] = 2
     logger.close()
 
-    assert [row["data"] for row in rows(call_dirs(tmp_path)[0], "events.jsonl")] == [{"n": 1, "deep": {"list": [1]}}, {"n": 1}]
+    assert [row["data"] for row in rows(call_dirs(tmp_path)[0], "events.jsonl")] == [
+        {"n": 1, "deep": {"list": [1]}},
+        {"n": 1},
+    ]
 
 
 class Hostile:
@@ -312,7 +325,21 @@ class Hostile:
 
 @pytest.mark.parametrize(
     "value",
-    [Hostile(), object(), b"\xff", float("nan"), float("inf"), 2**200, "\ud800", "\0", "\u2028", 1e300, None, {1, 2}, "x" * 2_000_000],
+    [
+        Hostile(),
+        object(),
+        b"\xff",
+        float("nan"),
+        float("inf"),
+        2**200,
+        "\ud800",
+        "\0",
+        "\u2028",
+        1e300,
+        None,
+        {1, 2},
+        "x" * 2_000_000,
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_hostile_values_are_written_somehow_and_never_raise(value: Any, tmp_path: Path) -> None:
@@ -338,7 +365,9 @@ def test_hostile_values_are_written_somehow_and_never_raise(value: Any, tmp_path
 @given(
     texts=st.lists(st.tuples(st.sampled_from(["user", "assistant", "tool"]), st.text()), max_size=20),
 )
-def test_what_was_said_is_read_back_as_it_was_said(texts: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_what_was_said_is_read_back_as_it_was_said(
+    texts: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     root = tmp_path_factory.mktemp("root")
     logger = CallLogger(root)
     call = logger.start_call("a")
@@ -348,7 +377,9 @@ def test_what_was_said_is_read_back_as_it_was_said(texts: list[tuple[str, str]],
     logger.close()
 
     written = [(row["role"], row["text"]) for row in rows(call_dirs(root)[0])]
-    assert written == [(role, text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")) for role, text in texts]
+    assert written == [
+        (role, text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")) for role, text in texts
+    ]
 
 
 def test_the_words_of_a_private_call_never_reach_the_disk(tmp_path: Path) -> None:
@@ -419,8 +450,6 @@ def test_sound_is_kept_with_its_place_in_the_call(tmp_path: Path) -> None:
 
 
 def test_the_ledger_is_exact_when_memory_is_short(tmp_path: Path) -> None:
-    from callscope.testing import Disk
-
     disk = Disk()
     logger = CallLogger(tmp_path, settings=Settings(buffer_rows=50), write=disk)
     call = logger.start_call("a")
@@ -444,8 +473,6 @@ def test_the_ledger_is_exact_when_memory_is_short(tmp_path: Path) -> None:
 
 
 def test_the_bound_counts_content_too(tmp_path: Path) -> None:
-    from callscope.testing import Disk
-
     disk = Disk()
     logger = CallLogger(tmp_path, settings=Settings(buffer_mb=1), write=disk)
     call = logger.start_call("a")

@@ -23,7 +23,11 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 def run(program: str, root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(root)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(program), str(root)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -141,7 +145,9 @@ def test_a_forked_child_goes_on_with_its_parents_call(tmp_path: Path) -> None:
 
     assert "Error" not in result.stderr
     a, b = call_dirs(tmp_path)
-    assert sorted(texts(a)) == sorted(["before", *[f"{who} {number}" for who in ("child", "parent") for number in range(100)]])
+    assert sorted(texts(a)) == sorted(
+        ["before", *[f"{who} {number}" for who in ("child", "parent") for number in range(100)]]
+    )
     assert metadata(a)["status"] == metadata(b)["status"] == "completed"
     assert metadata(a)["caller"] == "***4567"
 
@@ -197,8 +203,7 @@ def test_a_call_is_abandoned_though_a_forked_child_of_its_writer_lives(tmp_path:
         logger.flush()
         pid = os.fork()
         if pid == 0:
-            signal.pause()
-        print(pid, flush=True)
+            print(os.getpid(), flush=True)
         signal.pause()
         """,
         tmp_path,
@@ -291,7 +296,11 @@ def test_kill_9_at_random_moments_loses_at_most_the_last_10_ms(tmp_path: Path) -
 
         last_at, accepted = float(lines[-1].split()[0]), int(lines[-1].split()[1])
         before_10_ms = [int(line.split()[1]) for line in lines if float(line.split()[0]) < last_at - 0.010]
-        found = sorted(int(turn.text or -1) for directory in call_dirs(root) for turn in read_call(directory, now_ms=now_ms()).turns)
+        found = sorted(
+            int(turn.text or -1)
+            for directory in call_dirs(root)
+            for turn in read_call(directory, now_ms=now_ms()).turns
+        )
         statuses = {read_call(directory, now_ms=now_ms()).call.status for directory in call_dirs(root)}
         assert found == list(range(len(found)))
         assert (before_10_ms or [0])[-1] <= len(found) <= accepted + 1

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -88,7 +87,11 @@ def test_importing_callscope_needs_msgspec_and_the_standard_library_only() -> No
     )
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
-    assert set(output.split()) <= {"callscope", "msgspec", "typing_extensions"}  # the last is msgspec's own, where it is there
+    assert set(output.split()) <= {
+        "callscope",
+        "msgspec",
+        "typing_extensions",
+    }  # the last is msgspec's own, where it is there
 
 
 def test_a_typo_in_an_argument_is_an_error() -> None:
@@ -125,16 +128,23 @@ def test_a_typo_in_the_environment_takes_the_safest_value_and_says_so(
 
 
 def test_the_environments_words_are_read_in_any_case() -> None:
-    settings = load({"PATTER_LOG_REDACT_PHONE": " FULL ", "PATTER_LOG_TRANSCRIPT": "Redact", "PATTER_LOG_RETENTION_DAYS": "0"})
+    settings = load(
+        {"PATTER_LOG_REDACT_PHONE": " FULL ", "PATTER_LOG_TRANSCRIPT": "Redact", "PATTER_LOG_RETENTION_DAYS": "0"}
+    )
 
-    assert (settings.phone, settings.transcript, settings.retention_days, settings.problems) == ("full", "redact", 0, ())
+    assert (settings.phone, settings.transcript, settings.retention_days, settings.problems) == (
+        "full",
+        "redact",
+        0,
+        (),
+    )
 
 
 def test_nothing_is_made_before_the_first_call(tmp_path: Path) -> None:
     threads = threading.active_count()
     logger = CallLogger(tmp_path / "root")
 
-    assert os.listdir(tmp_path / "root") == []
+    assert list((tmp_path / "root").iterdir()) == []
     assert threading.active_count() == threads
     logger.close()
 

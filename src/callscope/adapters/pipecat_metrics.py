@@ -88,15 +88,13 @@ class Metrics:
             if inference is not None and not inference.first_token:
                 inference.ttfb_ms = value_ms
         elif service.kind == "tts":
-            synthesis = self._syntheses.of(item.processor)
-            if synthesis is not None and not synthesis.first_audio:
-                synthesis.ttfb_ms = value_ms
+            self._syntheses.took(item.processor, value_ms)
         else:
             self._tell(item, at_ms, ttfb_ms=value_ms)
 
     def _on_ttfa(self, item: Any, at_ms: float) -> None:
-        synthesis = self._syntheses.of(item.processor)
-        if synthesis is not None and not synthesis.first_audio:
+        synthesis = self._syntheses.waiting(item.processor)
+        if synthesis is not None:
             synthesis.leading_silence_ms = item.leading_silence * _MS
         else:
             self._tell(item, at_ms, ttfa_ms=item.ttfa * _MS, leading_silence_ms=item.leading_silence * _MS)

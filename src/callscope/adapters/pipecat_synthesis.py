@@ -41,6 +41,7 @@ class Syntheses:
         self._count = 0
         self._open: dict[str, Synthesis] = {}
         self._text_lengths: dict[object, int] = {}
+        self._early_ttfb_ms: dict[str, float] = {}
 
     def handlers(self) -> Handlers:
         """What to do at which frame's first push."""
@@ -55,9 +56,18 @@ class Syntheses:
         """What to do at every push: an interruption cuts a request off when it reaches its service."""
         return {"InterruptionFrame": self._on_interruption}
 
-    def of(self, processor: str) -> Synthesis | None:
-        """The latest open request of a synthesizer."""
-        return next((each for each in reversed(self._open.values()) if each.service.name == processor), None)
+    def waiting(self, processor: str) -> Synthesis | None:
+        """The latest open request of a synthesizer, while its first sound has not come."""
+        latest = next((each for each in reversed(self._open.values()) if each.service.name == processor), None)
+        return latest if latest is not None and not latest.first_audio else None
+
+    def took(self, processor: str, ttfb_ms: float) -> None:
+        """The first sound came that long after the text went out; this may be told before the request's start is."""
+        synthesis = self.waiting(processor)
+        if synthesis is not None:
+            synthesis.ttfb_ms = ttfb_ms
+        else:
+            self._early_ttfb_ms[processor] = ttfb_ms
 
     def finish(self, at_ms: float) -> None:
         """The call is over: close what is open."""
@@ -76,6 +86,7 @@ class Syntheses:
         service = self._services.of(data.source)
         context = getattr(data.frame, "context_id", None)
         synthesis = Synthesis(self._next(), service, context)
+        synthesis.ttfb_ms = self._early_ttfb_ms.pop(service.name, None)
         self._open[synthesis.id] = synthesis
         bound(self._open)
         told = {"request_id": synthesis.id, "text_length": self._text_lengths.get(context), **service.facts()}
@@ -124,6 +135,8 @@ class Syntheses:
 
     def _on_interruption(self, data: Any, at_ms: float) -> None:
         names = {data.source.name, data.destination.name}
+        for name in names:
+            self._early_ttfb_ms.pop(name, None)
         for synthesis in [each for each in self._open.values() if each.service.name in names]:
             self._close(synthesis.id, at_ms, interrupted=True)
 

@@ -13,9 +13,10 @@ Whether a call in progress still has a writer is the reader's question.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from callscope.archive.paths import METADATA
@@ -108,10 +109,10 @@ def problems_of(meta: Mapping[str, Any], call: Call) -> list[Problem]:
 
 def day_of(path: str) -> int | None:
     """The first millisecond of the UTC day whose directory holds the call; None when it is in none."""
-    parts = path.split(os.sep)[-4:-1]
+    parts = Path(path).parts[-4:-1]
     try:
         year, month, day = (int(part) for part in parts)
-        start = datetime.datetime(year, month, day, tzinfo=datetime.UTC)
+        start = dt.datetime(year, month, day, tzinfo=dt.UTC)
     except ValueError:
         return None
     return round(start.timestamp() * 1000) if start.year >= 1970 else None  # noqa: PLR2004 -- Unix time

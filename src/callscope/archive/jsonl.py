@@ -1,8 +1,8 @@
-"""Lines of JSON as any writer, full disk or killed process left them.
+r"""Lines of JSON as any writer, full disk or killed process left them.
 
-Lines end in ``\\n`` and nothing else: U+2028, U+0085 and their like are text. A line that is no JSON for a strict
-reader is tried again with everything forgiven that writers are known to leave (bare NaN, lone surrogates, bytes that are
-not UTF-8, a byte order mark, control characters, NULs from a power cut), and then searched for whole rows that are
+Lines end in ``\n`` and nothing else: U+2028, U+0085 and their like are text. A line that is no JSON for a strict
+reader is tried again with everything forgiven that writers are known to leave (bare NaN, lone surrogates, bytes that
+are not UTF-8, a byte order mark, control characters, NULs from a power cut), and then searched for whole rows that are
 glued to what is left of a torn one.
 """
 
@@ -157,7 +157,7 @@ def _dig(text: str) -> tuple[list[dict[str, Any]], bool]:
         start = text.find("{", at)
         if start < 0:
             break
-        torn = torn or start > at and not text[at:start].isspace()
+        torn = torn or (start > at and not text[at:start].isspace())
         try:
             value, at = _forgiving.raw_decode(text, start)
         except (ValueError, RecursionError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime
+import datetime as dt
 import difflib
 import os
 from collections.abc import Collection, Iterator
@@ -148,7 +148,7 @@ def days(root: Path) -> Iterator[Day]:
         for month in _dated(year, digits=2):
             for path in _dated(month, digits=2):
                 try:
-                    start = datetime.datetime(*map(int, path.parts[-3:]), tzinfo=datetime.UTC)  # type: ignore[misc, arg-type]
+                    start = dt.datetime(*map(int, path.parts[-3:]), tzinfo=dt.UTC)  # type: ignore[misc, arg-type]
                 except ValueError:
                     continue
                 yield Day(path, round(start.timestamp() * 1000))
@@ -181,9 +181,7 @@ def _read_day(day: Day, now_ms: int) -> Iterator[tuple[_Key, Call]]:
 
 
 def _dated(directory: Path, *, digits: int) -> list[Path]:
-    names = [
-        name for name in _directories(directory) if len(name) == digits and name.isascii() and name.isdecimal()
-    ]
+    names = [name for name in _directories(directory) if len(name) == digits and name.isascii() and name.isdecimal()]
     return [directory / name for name in sorted(names, reverse=True)]
 
 

@@ -104,7 +104,7 @@ def is_alive(root: Path, writer: Mapping[str, Any]) -> bool:
 
 
 def read_ledgers(root: Path) -> list[dict[str, Any]]:
-    """The ledgers of all writers that live or that lost something, each with ``alive``; unreadable ones are left out."""
+    """The ledgers of all writers that live or that lost something, each with ``alive``; none for what is unreadable."""
     ledgers: list[dict[str, Any]] = []
     try:
         entries = sorted(paths.writers_dir(root).glob("*.json"))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -124,6 +126,20 @@ def read_file(path: str) -> Content:
         return _read_all(fd)
     except OSError as error:
         return Content(None, f"cannot be read ({error.strerror})")
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def regular_file(path: str) -> Iterator[int | None]:
+    """A descriptor of a regular file for reading, or None; the same rules as `read_file`."""
+    try:
+        fd = os.open(path, _FLAGS)
+    except (OSError, ValueError):
+        yield None
+        return
+    try:
+        yield fd if stat.S_ISREG(os.fstat(fd).st_mode) else None
     finally:
         os.close(fd)
 

@@ -110,9 +110,7 @@ class _Repair:
 
     def note(self, kind: Kind, message: str) -> None:
         """Tell of one thing."""
-        self.actions.append(
-            Action(path=str(self._path), call_id=self._record.call.call_id, kind=kind, message=message)
-        )
+        self.actions.append(Action(path=str(self._path), call_id=self._record.call.call_id, kind=kind, message=message))
 
     def metadata(self) -> None:
         """Bring metadata.json and what was to become it in order."""
@@ -131,7 +129,7 @@ class _Repair:
                 return  # somebody else is at it
             if document is None and content.data is not None:
                 (self._path / METADATA).rename(self._path / UNREADABLE)
-            write_json(self._path / METADATA, repaired, sync=True)
+            write_json(self._path / METADATA, repaired)
         for name in left_over:
             if not self._dry_run:
                 (self._path / name).unlink(missing_ok=True)
@@ -153,7 +151,7 @@ class _Repair:
         """The newest envelope that should have become metadata, if there is one, and the files that can go."""
         best: dict[str, Any] | None = None
         names = [name for name in orphans(str(self._path)) if self._is_settled(name, document)]
-        for name in sorted(names, key=lambda name: self._written_ns(name), reverse=True):
+        for name in sorted(names, key=self._written_ns, reverse=True):
             candidate = jsonl.decode_object(read_file(str(self._path / name)).data or b"")
             if best is None and candidate is not None and _supersedes(candidate, document):
                 best = candidate
@@ -186,8 +184,8 @@ class _Repair:
         """The envelope of a call whose writer is gone, as its writer would have summed it up."""
         record = self._record
         started_at_ms = record.call.started_at_ms
-        moments = [row.ts_ms for row in (*record.turns, *record.events) if row.ts_ms is not None]
-        ended_at_ms = max([*moments, *([] if started_at_ms is None else [started_at_ms])], default=None)
+        moments = [started_at_ms, *(turn.ts_ms for turn in record.turns), *(event.ts_ms for event in record.events)]
+        ended_at_ms = max((moment for moment in moments if moment is not None), default=None)
         self.note("closed", f"{ABANDONED} with {_rows(record)}")
         timeline = summarise(started_at_ms, ended_at_ms, record.turns, record.events)
         usage = sum_usage(event.data for event in record.events if event.type == USAGE)
@@ -206,7 +204,11 @@ class _Repair:
             "latency": timeline.latency,
         }
         envelope = {key: document.get(key) for key in _KEYS} | known
-        return {**envelope, **{key: document[key] for key in document if key not in envelope}, "callscope": {**ours, **sums}}
+        return {
+            **envelope,
+            **{key: document[key] for key in document if key not in envelope},
+            "callscope": {**ours, **sums},
+        }
 
 
 def _supersedes(candidate: dict[str, Any], document: dict[str, Any] | None) -> bool:

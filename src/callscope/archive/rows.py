@@ -133,8 +133,9 @@ def _turn(
 
 
 def moment(row: dict[str, Any]) -> int | None:
-    moment = wire.parse_ts(row.get("ts"))
-    return moment if moment is not None else wire.parse_ts(row.get("timestamp"))
+    """Unix milliseconds of a row; None when it does not say."""
+    ts_ms = wire.parse_ts(row.get("ts"))
+    return ts_ms if ts_ms is not None else wire.parse_ts(row.get("timestamp"))
 
 
 def _object(value: object) -> dict[str, Any] | None:

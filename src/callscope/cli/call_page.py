@@ -50,12 +50,15 @@ def _head(console: Console, record: CallRecord, timeline: Timeline) -> None:
     console.print(title(call))
     length = "in progress" if call.status == IN_PROGRESS else figures.clock(call.duration_ms)
     people = " → ".join(clean(end) for end in (call.caller, call.callee) if end)
-    facts = {
+    facts: dict[str, Sequence[str | None]] = {
         "when": [figures.moment(call.started_at_ms), f"length {length}"],
         "who": [people, call.direction, call.telephony_provider],
         "waits": _waits(timeline),
         "trouble": _trouble(record, timeline),
-        "agent": [" ".join(clean(call.agent[key]) for key in _AGENT_FACTS if call.agent.get(key)), _framework(call)],
+        "agent": [
+            " ".join(clean(call.agent[key]) for key in _AGENT_FACTS if call.agent.get(key)),
+            _framework(call),
+        ],
         "cost": [figures.money(call.cost) if call.cost else "unpriced"],
         "labels": [f"{clean(name)}={clean(value)}" for name, value in call.labels.items()],
         "files": [call.path],

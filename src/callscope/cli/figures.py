@@ -9,7 +9,7 @@ from typing import Any, Final
 from callscope.model.wire import format_ts
 from callscope.timeline.percentiles import percentile
 
-UNKNOWN: Final = "–"
+UNKNOWN: Final = "\N{EN DASH}"
 ENOUGH: Final = 20
 """Values from which a p95 says something."""
 _SECOND_MS: Final = 1000
@@ -76,7 +76,7 @@ def percentiles(values: Sequence[float]) -> str:
     if not values:
         return UNKNOWN
     ordered = sorted(values)
-    p95 = wait(percentile(ordered, 0.95)) if len(ordered) >= ENOUGH else f"– (needs {ENOUGH})"
+    p95 = wait(percentile(ordered, 0.95)) if len(ordered) >= ENOUGH else f"{UNKNOWN} (needs {ENOUGH})"
     return f"p50 {wait(percentile(ordered, 0.5))}, p95 {p95}, n={len(ordered)}"
 
 

@@ -29,7 +29,9 @@ _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def _table(*, keep: str) -> dict[int, str | None]:
-    table: dict[int, str | None] = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)], _REPLACEMENT)
+    table: dict[int, str | None] = dict.fromkeys(
+        [*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)], _REPLACEMENT
+    )
     table |= {ord(space): " " for space in _SPACES}
     table |= dict.fromkeys(_INVISIBLE)
     for character in keep:
@@ -39,7 +41,9 @@ def _table(*, keep: str) -> dict[int, str | None]:
 
 _ONE_LINE: Final = _table(keep="")
 _LINES: Final = _table(keep="\n")
-_JSON: Final[dict[int, str]] = {code: json.dumps(chr(code))[1:-1] for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_INVISIBLE)}
+_JSON: Final[dict[int, str]] = {
+    code: json.dumps(chr(code))[1:-1] for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_INVISIBLE)
+}
 _JSON[0x7F] = "\\u007f"  # plain ASCII for `json`, and a control character for a terminal
 
 

@@ -19,7 +19,14 @@ from callscope.timeline.latency import response_of_row
 _SPEAKERS: Final = {"user": ("caller", "blue"), "assistant": ("agent", "magenta")}
 _MAX_VALUE: Final = 200
 _TOLD: Final = frozenset(
-    {types.TOOL_CALL, types.TOOL_RESULT, types.BARGE_IN, types.ERROR, types.WARNING, types.CLIENT_DISCONNECTED}
+    {
+        types.TOOL_CALL,
+        types.TOOL_RESULT,
+        types.BARGE_IN,
+        types.ERROR,
+        types.WARNING,
+        types.CLIENT_DISCONNECTED,
+    }
 )
 _SLOW_MS: Final = 2000
 
@@ -35,7 +42,7 @@ class Line(NamedTuple):
 
 def lines_of(turns: Sequence[Turn], events: Sequence[Event], exchanges: Sequence[Exchange]) -> list[Line]:
     """Turns and what is worth telling beside them, in the order of their moments."""
-    waits = {exchange.agent_turn_index: exchange for exchange in exchanges if exchange.agent_turn_index is not None}
+    waits: dict[int | None, Exchange] = {exchange.agent_turn_index: exchange for exchange in exchanges if exchange.agent_turn_index is not None}
     said = [turn_line(turn, waits.get(turn.turn_index) if turn.role == "assistant" else None) for turn in turns]
     told = [line for event in events if (line := event_line(event)) is not None]
     return [line for _, _, line in sorted([*_keyed(said, 0), *_keyed(told, 1)], key=lambda item: item[:2])]
@@ -101,7 +108,7 @@ def error_text(data: Mapping[str, Any]) -> Text:
 def _tool_result(data: Mapping[str, Any]) -> Text:
     outcome = _value(data.get("outcome"), none="returned")
     took = f" in {figures.wait(data.get('duration_ms'))}" if figures.known(data.get("duration_ms")) is not None else ""
-    said = data.get("message") if data.get("message") else data.get("result")
+    said = data.get("message") or data.get("result")
     text = Text(f"{_value(data.get('name'), none='')} {outcome}{took}".strip())
     if outcome in {"failed", "timed_out"}:
         text.stylize("red")

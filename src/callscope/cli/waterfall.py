@@ -50,8 +50,20 @@ def render(console: Console, exchange: Exchange) -> None:
     table.add_column(width=8, no_wrap=True, justify="right")
     for part in exchange.parts:
         owner = Text(clean(part.owner) or figures.UNKNOWN)
-        table.add_row("", Text(clean(part.label)), owner, _bar(part, exchange.response_ms), figures.wait(part.duration_ms))
-    table.add_row("", Text("the caller waited", style="bold"), "", "", Text(figures.wait(exchange.response_ms), style="bold"))
+        table.add_row(
+            "",
+            Text(clean(part.label)),
+            owner,
+            _bar(part, exchange.response_ms),
+            figures.wait(part.duration_ms),
+        )
+    table.add_row(
+        "",
+        Text("the caller waited", style="bold"),
+        "",
+        "",
+        Text(figures.wait(exchange.response_ms), style="bold"),
+    )
     console.print(table)
 
 

@@ -16,11 +16,11 @@ from callscope.archive.audio import Recording
 from callscope.archive.reader import read_call
 from callscope.model import call as words
 from callscope.model import event as events
+from callscope.model import wire
 from callscope.model.event import Event
 from callscope.model.exchange import Exchange
 from callscope.model.turn import Turn
 from callscope.model.usage import UsageSum
-from callscope.model import wire
 from callscope.model.wire import format_ts
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
@@ -144,7 +144,7 @@ class CallFile:
 
     def add_audio(self, ts_ms: int, pcm: bytes, *, sample_rate: int, channels: int) -> None:
         """Add sound; raises `OSError` when it cannot be kept."""
-        if self.path is None or self.lost_audio and self._recording is None:
+        if self.path is None or (self.lost_audio and self._recording is None):
             self.lost_audio += 1
             return
         if self._recording is None:

@@ -209,10 +209,10 @@ class CallLog:
         channel = self._channel
         if channel is None:
             return
-        if not isinstance(row, Mapping):
-            channel.invalid(self)
-            return
         try:
+            if not isinstance(row, Mapping):
+                channel.invalid(self)  # type: ignore[unreachable]  # callers are not type-checked at run time
+                return
             snapshot, size = take(row)
             channel.buffer.offer((ROW, self, size + ROW_BYTES, monotonic_ns(), at_ms, snapshot))
         except Exception:  # noqa: BLE001 -- never into the call; see guard
@@ -310,9 +310,7 @@ class CallLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if error is None:
             self.end()
         elif isinstance(error, Exception):

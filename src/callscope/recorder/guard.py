@@ -69,7 +69,8 @@ def caught(where: str, warnings: Warnings) -> None:
     text = traceback.format_exc(limit=8)
     warnings.add(
         f"internal:{where}",
-        f"callscope has an error of its own in {where}; the call goes on, what it was writing is lost. Please report it:\n{text}",
+        f"callscope has an error of its own in {where}; the call goes on, what it was writing is lost. "
+        f"Please report it:\n{text}",
     )
 
 

@@ -50,9 +50,7 @@ class CallLogger(PatterMethods):
     raises, blocks or waits, except `flush` and `close`, whose job it is to wait.
     """
 
-    def __init__(
-        self, root: Path | str | None, *, settings: Settings | None = None, write: Write = os.write
-    ) -> None:
+    def __init__(self, root: Path | str | None, *, settings: Settings | None = None, write: Write = os.write) -> None:
         super().__init__()
         self.settings = config.load() if settings is None else settings
         self._channel: Channel | None = None

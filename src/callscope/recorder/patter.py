@@ -9,6 +9,7 @@ Source of the signatures: ``getpatter.services.call_log``, version 0.7.0.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,9 +33,7 @@ class PatterMethods:
     def __init__(self) -> None:
         self._by_id: OrderedDict[str, CallLog] = OrderedDict()
 
-    if TYPE_CHECKING:
-
-        def start_call(self, call_id: str | None = None, **fields: Any) -> CallLog: ...
+    start_call: Callable[..., CallLog]
 
     def call_dir(self, call_id: str) -> Path | None:
         """The directory of a call, None when recording is off. For an unknown id: where it would go if it began now."""
@@ -60,7 +59,7 @@ class PatterMethods:
         if self._channel is None:
             return
         known = self._by_id.get(_name(call_id))
-        fields = {
+        fields: dict[str, Any] = {
             "caller": caller,
             "callee": callee,
             "direction": direction,
@@ -75,7 +74,7 @@ class PatterMethods:
         self._keep(_name(call_id), self.start_call(_name(call_id), **fields))
 
     def log_turn(self, call_id: str, turn: dict[str, Any]) -> None:
-        """Append one transcript row, in Patter's shape or in ours, with ``schema_version`` and ``ts`` before its keys."""
+        """Append one transcript row, in Patter's shape or in ours, behind ``schema_version`` and ``ts``."""
         if self._channel is not None:
             self._call(call_id).row(turn)
 

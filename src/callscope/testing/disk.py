@@ -41,6 +41,7 @@ class Disk:
         self._open.set()
 
     def __call__(self, fd: int, data: bytes) -> int:
+        """Write, or fail as told; returns the number of bytes taken."""
         if not self._open.is_set():
             self.reached.set()
             self._open.wait()

@@ -145,9 +145,7 @@ class Fold:
         self._close(self._playing)
         self._playing = None
         if waiting is not None and waiting.kind == "exchange":
-            until_ms = next(
-                (each for each in (self._left_ms, ended_at_ms, self._now_ms) if each is not None), 0
-            )
+            until_ms = next((each for each in (self._left_ms, ended_at_ms, self._now_ms) if each is not None), 0)
             if wait_start(waiting, until_ms)[0] is not None:  # else the end of the call cut the caller off
                 waiting.until_ms = until_ms
                 self._close(waiting)

@@ -100,9 +100,7 @@ class Facts(msgspec.Struct, kw_only=True):
             if not self.has_agent_edges:
                 self.fatal_error = None
 
-    def count_exchange(
-        self, *, response_ms: int | None, answered: bool, interrupted: bool, greeting: bool
-    ) -> None:
+    def count_exchange(self, *, response_ms: int | None, answered: bool, interrupted: bool, greeting: bool) -> None:
         """Take one exchange that is over into account."""
         self.interruptions += interrupted
         if greeting:
@@ -187,9 +185,7 @@ def _silence(facts: Facts) -> str | None:
 def _reason(facts: Facts) -> str:
     if facts.hung_up or facts.ended_by == "caller":
         return "the caller hung up"
-    by = {"agent": "the agent ended the call", "system": "the system ended the call"}.get(
-        facts.ended_by or ""
-    )
+    by = {"agent": "the agent ended the call", "system": "the system ended the call"}.get(facts.ended_by or "")
     if by is None:
         return facts.end_reason or "the call ended"
     return f"{by}: {facts.end_reason}" if facts.end_reason else by

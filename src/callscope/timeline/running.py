@@ -86,13 +86,9 @@ class Running:
         self.detector = ""
         self.marks: deque[Mark] = deque(maxlen=MAX_MARKS)
         self.tools: list[str] = []
-        self.stand_in_ms: int | None = (
-            None  # first synthesized sound, while no agent_started_speaking is known
-        )
+        self.stand_in_ms: int | None = None  # first synthesized sound, while no agent_started_speaking is known
         self.answered_at_ms: int | None = None
-        self.cut_at_ms: int | None = (
-            None  # the agent stopped as if cut off, and no caller's sound is known yet
-        )
+        self.cut_at_ms: int | None = None  # the agent stopped as if cut off, and no caller's sound is known yet
         self.until_ms: int | None = None  # without an answer: the caller spoke again, or the call ended
         self.interrupted = False
         self.told = False  # its latency was given to an assistant row

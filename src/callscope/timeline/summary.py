@@ -153,9 +153,7 @@ def _match(exchanges: list[Exchange], turns: Sequence[Turn]) -> list[Exchange]:
             if owner is not None:
                 agents.setdefault(owner.index, turn.turn_index)
     return [
-        msgspec.structs.replace(
-            each, user_turn_index=callers.get(each.index), agent_turn_index=agents.get(each.index)
-        )
+        msgspec.structs.replace(each, user_turn_index=callers.get(each.index), agent_turn_index=agents.get(each.index))
         for each in exchanges
     ]
 

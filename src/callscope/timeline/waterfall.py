@@ -97,9 +97,7 @@ class _Interval(NamedTuple):
 def waterfall(running: Running, start_ms: int, answered_at_ms: int) -> tuple[Part, ...]:
     """The parts of the wait between two moments in Unix milliseconds; they add up to it exactly."""
     intervals = [
-        interval._replace(
-            start_ms=max(interval.start_ms, start_ms), end_ms=min(interval.end_ms, answered_at_ms)
-        )
+        interval._replace(start_ms=max(interval.start_ms, start_ms), end_ms=min(interval.end_ms, answered_at_ms))
         for interval in (
             *_caller_side(running, start_ms, answered_at_ms),
             *_AnswerSide(running, start_ms, answered_at_ms).intervals(),
@@ -107,7 +105,7 @@ def waterfall(running: Running, start_ms: int, answered_at_ms: int) -> tuple[Par
     ]
     pieces = _paint([each for each in intervals if each.start_ms < each.end_ms], start_ms, answered_at_ms)
     requests = list(dict.fromkeys(piece.detail for piece in pieces if piece.stage == LLM))
-    return tuple(
+    parts = [
         Part(
             stage=piece.stage,
             label=_label(piece, requests),
@@ -117,15 +115,14 @@ def waterfall(running: Running, start_ms: int, answered_at_ms: int) -> tuple[Par
             duration_ms=piece.end_ms - piece.start_ms,
         )
         for piece in pieces
-    )
+    ]
+    return tuple(parts)
 
 
 def _paint(intervals: list[_Interval], start_ms: int, end_ms: int) -> list[_Interval]:
     """A partition of the wait: each stretch to the stage furthest upstream, of two alike to the earlier."""
     intervals.sort(key=lambda each: (_RANKS[each.stage], each.start_ms))
-    cuts = sorted(
-        {start_ms, end_ms, *(each.start_ms for each in intervals), *(each.end_ms for each in intervals)}
-    )
+    cuts = sorted({start_ms, end_ms, *(each.start_ms for each in intervals), *(each.end_ms for each in intervals)})
     pieces: list[_Interval] = []
     for left, right in pairwise(cuts):
         owner = next((each for each in intervals if each.start_ms <= left and right <= each.end_ms), None)
@@ -235,9 +232,7 @@ class _AnswerSide:
     def _handover(self, ts_ms: int) -> None:
         """A request left: since the turn's end or a tool's result, unless another request took that up."""
         taken_up_ms = self._requests[-1].mark.ts_ms if self._requests else None
-        ready = [
-            each for each in self._ready if each <= ts_ms and (taken_up_ms is None or each >= taken_up_ms)
-        ]
+        ready = [each for each in self._ready if each <= ts_ms and (taken_up_ms is None or each >= taken_up_ms)]
         if ready:
             self._found.append(_Interval(max(ready), ts_ms, HANDOVER, _PIPELINE))
 

@@ -17,9 +17,17 @@ from callscope.model.call import STATUSES
 @options.as_json
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Calls on a page.")
 @click.option("--cursor", metavar="CURSOR", help="Go on where a page ended: its next.")
-@click.option("--since", metavar="TIME", help="Started then or later: 2026-11-21, 2026-11-21T09:30, 2h, 7d, today. UTC.")
+@click.option(
+    "--since", metavar="TIME", help="Started then or later: 2026-11-21, 2026-11-21T09:30, 2h, 7d, today. UTC."
+)
 @click.option("--until", metavar="TIME", help="Started before.")
-@click.option("--status", "statuses", type=click.Choice(STATUSES), multiple=True, help="With this status; several may be given.")
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice(STATUSES),
+    multiple=True,
+    help="With this status; several may be given.",
+)
 def command(
     *,
     root: str | None,

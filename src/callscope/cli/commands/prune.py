@@ -24,15 +24,30 @@ _FACTORS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 @options.root
 @options.as_json
 @click.option(
-    "--days", type=click.IntRange(min=0), help=f"Days to keep; 0 keeps for ever [default: {config.RETENTION}, else 30]."
+    "--days",
+    type=click.IntRange(min=0),
+    help=f"Days to keep; 0 keeps for ever [default: {config.RETENTION}, else 30].",
 )
-@click.option("--max-size", metavar="SIZE", help="Then delete the oldest ended calls until the rest takes less: 500MB, 20GB.")
+@click.option(
+    "--max-size",
+    metavar="SIZE",
+    help="Then delete the oldest ended calls until the rest takes less: 500MB, 20GB.",
+)
 @click.option("--dry-run", is_flag=True, help="Only tell what would go.")
 @click.pass_context
-def command(ctx: click.Context, *, root: str | None, as_json: bool, days: int | None, max_size: str | None, dry_run: bool) -> None:
+def command(
+    ctx: click.Context,
+    *,
+    root: str | None,
+    as_json: bool,
+    days: int | None,
+    max_size: str | None,
+    dry_run: bool,
+) -> None:
     """Delete days older than the retention, and calls beyond a size.
 
-    A call in progress is never deleted, a symbolic link never followed. Ends with 1 when something could not be deleted.
+    A call in progress is never deleted, a symbolic link never followed. Ends with 1 when something could not be
+    deleted.
     """
     archive = options.archive(root)
     listing.require_root(archive)

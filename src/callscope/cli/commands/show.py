@@ -15,7 +15,9 @@ from callscope.timeline.summary import Timeline, summarise
 @click.argument("call")
 @options.root
 @options.as_json
-@click.option("--slowest", type=click.IntRange(min=0), default=10, show_default=True, help="Exchanges to draw in parts.")
+@click.option(
+    "--slowest", type=click.IntRange(min=0), default=10, show_default=True, help="Exchanges to draw in parts."
+)
 def command(*, call: str, root: str | None, as_json: bool, slowest: int) -> None:
     """Show one call.
 

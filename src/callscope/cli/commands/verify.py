@@ -30,7 +30,13 @@ def command(ctx: click.Context, *, call: str | None, root: str | None, as_json: 
         checks = [verify_call(listing.find_call(archive, call, now_ms=now), now_ms=now)]
     bad = [check for check in checks if check.problems]
     if as_json:
-        screen.print_json({"calls": len(checks), "rows": sum(check.rows for check in checks), "bad": msgspec.to_builtins(bad)})
+        screen.print_json(
+            {
+                "calls": len(checks),
+                "rows": sum(check.rows for check in checks),
+                "bad": msgspec.to_builtins(bad),
+            }
+        )
     else:
         for check in bad:
             _print(check)

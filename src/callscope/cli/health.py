@@ -1,0 +1,175 @@
+"""Whether recording works: facts about settings, the archive, its writers, and what they mean."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from callscope import config
+from callscope.archive import listing, liveness
+from callscope.archive.reader import read_envelope
+from callscope.config import Settings
+from callscope.model.call import ABANDONED, IN_PROGRESS, Call
+from callscope.version import __version__
+
+_LOW_BYTES: Final = 10**9
+_PACKAGES: Final = ("msgspec", "pipecat-ai")
+_LOST_ADVICE: Final = {
+    "disk_full": "make room on the disk, or delete old calls: callscope prune --max-size 10GB",
+    "permission": "give the agent's user write access to the archive",
+    "file_too_large": "raise the agent's file size limit (ulimit -f)",
+    "io_error": "look at the disk",
+}
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What `examine` found."""
+
+    recording: bool
+    """A root is named, so a logger made from the environment records."""
+    root: str | None
+    exists: bool
+    writable: bool | None
+    """None when no root is named."""
+    free_bytes: int | None
+    """Of the disk that holds the root."""
+    calls: dict[str, int]
+    """By status."""
+    unclosed: int
+    """Abandoned calls that nobody has closed yet."""
+    lost: dict[str, int]
+    """Rows that were lost, by reason."""
+    writers: list[dict[str, Any]]
+    """Ledgers of the writers that live or that lost something."""
+    settings: Settings
+    versions: dict[str, str | None]
+    """None: not installed."""
+    notes: tuple[str, ...] = ()
+    """What can be done, where nothing is wrong."""
+    troubles: tuple[str, ...] = ()
+    """What is wrong, each with what to do."""
+
+
+def examine(root: Path | None, *, settings: Settings, now_ms: int) -> Health:
+    """Look at everything; reads each call's envelope.
+
+    Raises:
+        UnreadableError: a directory may not be listed.
+    """
+    exists = root is not None and root.is_dir()
+    calls = _calls(root, now_ms) if root is not None and exists else []
+    writers = liveness.read_ledgers(root) if root is not None and exists else []
+    health = Health(
+        recording=root is not None,
+        root=None if root is None else str(root),
+        exists=exists,
+        writable=None if root is None else is_writable(root),
+        free_bytes=None if root is None else shutil.disk_usage(_nearest(root)).free,
+        calls=dict(sorted(Counter(call.status for call in calls).items())),
+        unclosed=sum(call.status == ABANDONED and call.ended_at_ms is None for call in calls),
+        lost=lost_rows(calls, writers),
+        writers=writers,
+        settings=settings,
+        versions=_versions(),
+    )
+    return msgspec.structs.replace(health, notes=tuple(_notes(health)), troubles=tuple(_troubles(health)))
+
+
+def is_writable(root: Path) -> bool:
+    """Whether this process can keep calls there; makes nothing that stays."""
+    if not root.exists():
+        return os.access(_nearest(root), os.W_OK | os.X_OK)
+    try:
+        with tempfile.TemporaryFile(dir=root):
+            return True
+    except OSError:
+        return False
+
+
+def lost_rows(calls: Iterable[Call], writers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Rows lost, by reason.
+
+    A row that a writer lost stands in its ledger, and in its call's metadata where that could be written: for each
+    writer the larger of the two counts.
+    """
+    by_writer: dict[str, Counter[str]] = {}
+    for call in calls:
+        by_writer.setdefault(_writer_id(call.callscope), Counter()).update(_counts(call.callscope.get("lost")))
+    for ledger in writers:
+        known = by_writer.setdefault(_writer_id(ledger), Counter())
+        by_writer[_writer_id(ledger)] = known | Counter(_counts(ledger.get("lost")))
+    return dict(sorted(sum(by_writer.values(), Counter[str]()).items()))
+
+
+def _calls(root: Path, now_ms: int) -> list[Call]:
+    return [read_envelope(path, now_ms=now_ms) for path in listing.call_paths(root)]
+
+
+def _writer_id(holder: Mapping[str, Any]) -> str:
+    writer = holder.get("writer")
+    return str(writer.get("id")) if isinstance(writer, dict) else ""
+
+
+def _counts(lost: object) -> dict[str, int]:
+    if not isinstance(lost, dict):
+        return {}
+    return {str(reason): count for reason, count in lost.items() if type(count) is int and count > 0}
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the first of its parents that exists."""
+    return next((each for each in (path, *path.absolute().parents) if each.exists()), Path("/"))
+
+
+def _versions() -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"callscope": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def _notes(health: Health) -> list[str]:
+    notes = []
+    if not health.recording:
+        notes.append(f"Recording is off: set {config.ROOT} to a directory, or to auto, where the agent runs.")
+    elif not health.calls:
+        notes.append("No calls yet: run the agent, or try `callscope demo`.")
+    if health.settings.phone == "hash_only" and not health.settings.hash_key:
+        notes.append(f"Hashed numbers can be guessed: set {config.HASH_KEY}.")
+    if health.versions["pipecat-ai"] is None:
+        notes.append("Pipecat is not installed here: pip install 'callscope[pipecat]', where the agent uses it.")
+    return notes
+
+
+def _troubles(health: Health) -> list[str]:
+    troubles = [f"{problem}." for problem in health.settings.problems]
+    if health.writable is False:
+        troubles.append(
+            f"{health.root} cannot be written by this user: nothing would be recorded. Give it write access."
+        )
+    if health.free_bytes is not None and health.free_bytes < _LOW_BYTES:
+        troubles.append("The disk is nearly full. Make room, or run `callscope prune --max-size SIZE`.")
+    if health.unclosed:
+        calls = "1 call was" if health.unclosed == 1 else f"{health.unclosed} calls were"
+        troubles.append(f"{calls} never closed, the writer is gone: run `callscope repair`.")
+    for reason, count in health.lost.items():
+        advice = _LOST_ADVICE.get(reason, "see `callscope verify` for the calls")
+        troubles.append(f"{count} {'row was' if count == 1 else 'rows were'} lost ({reason}): {advice}.")
+    return troubles
+
+
+def in_progress(health: Health) -> int:
+    """Calls that go on now."""
+    return health.calls.get(IN_PROGRESS, 0)
