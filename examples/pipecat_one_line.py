@@ -13,7 +13,6 @@ import asyncio
 import os
 from typing import Any
 
-from callscope.adapters.pipecat import CallObserver
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.frames.frames import TTSSpeakFrame
 from pipecat.pipeline.pipeline import Pipeline
@@ -36,6 +35,7 @@ from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
 from callscope import CallLogger
+from callscope.adapters.pipecat import CallObserver
 from callscope.demo.caller import call
 from callscope.demo.llm_server import LlmServer
 from callscope.demo.recogniser import SphinxSTTService

@@ -42,7 +42,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Sound:
-    """recording.wav with its place on the clock."""
+    """recording.wav: the caller on the left, the agent on the right."""
 
     def __init__(self, recorded: Recorded) -> None:
         with wave.open(str(recorded.path / "recording.wav")) as file:
@@ -50,9 +50,7 @@ class Sound:
             assert file.getsampwidth() == 2
             self.rate = file.getframerate()
             samples = np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16).reshape(-1, 2)
-        started_at_ms = recorded.record.call.started_at_ms
-        assert started_at_ms is not None
-        self.starts_at_ms: float = started_at_ms + recorded.record.call.callscope["recording"]["offset_ms"]
+        self._call = recorded.record.call
         self.caller, self.agent = samples[:, 0], samples[:, 1]
 
     @property
@@ -62,7 +60,9 @@ class Sound:
     def first_sound_ms(self, channel: np.ndarray[tuple[int], np.dtype[np.int16]]) -> float:
         """Unix milliseconds of the first audible sample."""
         first = np.flatnonzero(np.abs(channel.astype(np.int32)) > 400)[0]
-        return float(self.starts_at_ms + first * 1000 / self.rate)
+        assert self._call.started_at_ms is not None
+        starts_at_ms = self._call.started_at_ms + self._call.callscope["recording"]["offset_ms"]
+        return float(starts_at_ms + first * 1000 / self.rate)
 
 
 def read(root: Path, call_id: str) -> Recorded:

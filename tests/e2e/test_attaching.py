@@ -79,8 +79,8 @@ async def _example(name: str, root: Path, extra: Mapping[str, str]) -> Recorded:
 
 async def _killed_call(root: Path) -> Killed:
     """Kill the bot half a second into the caller's second line."""
-    from callscope.demo.caller import call  # noqa: PLC0415 -- loads pipecat, which only these tests need
-    from callscope.demo.llm_server import LlmServer  # noqa: PLC0415 -- the same
+    from callscope.demo.caller import call
+    from callscope.demo.llm_server import LlmServer
 
     scenario = SCENARIOS["order"]
     said: list[str] = []
@@ -127,9 +127,7 @@ def shape(recorded: Recorded) -> dict[str, object]:
             (line["service"], line["provider"], line["model"], line["reports"], sorted(line["units"]))
             for line in call.callscope["usage"]
         ],
-        "exchanges": [
-            (exchange.kind, exchange.tools, exchange.interrupted) for exchange in recorded.exchanges
-        ],
+        "exchanges": [(exchange.kind, exchange.tools, exchange.interrupted) for exchange in recorded.exchanges],
     }
 
 
@@ -143,9 +141,7 @@ def test_the_example_bots_differ_in_two_imports_and_one_line() -> None:
         return text.splitlines()
 
     changed = [
-        line
-        for line in difflib.ndiff(code("pipecat_no_line.py"), code("pipecat_one_line.py"))
-        if line[0] in "+-"
+        line for line in difflib.ndiff(code("pipecat_no_line.py"), code("pipecat_one_line.py")) if line[0] in "+-"
     ]
     assert [line.split() for line in changed] == [
         ["+", "from", "callscope", "import", "CallLogger"],

@@ -49,6 +49,14 @@ def test_what_was_not_yet_played_when_the_agent_was_cut_off_is_never_heard() -> 
     assert ear.first_after(1500) == 2000
 
 
+def test_sound_that_breaks_off_in_a_word_is_choppy_and_a_pause_between_words_is_not() -> None:
+    ear = Ear()
+    ear.sound(loud(100), now_ms=1000)
+    ear.sound(loud(100) + silence(20), now_ms=1150)
+    ear.sound(loud(100), now_ms=2000)
+    assert ear.choppy_ms == 50
+
+
 def test_every_line_of_every_caller_has_a_reply_and_no_line_is_said_twice() -> None:
     lines = [line.text for scenario in SCENARIOS.values() for line in scenario.lines]
     assert sorted(lines) == sorted(REPLIES)
@@ -59,9 +67,7 @@ def test_an_unknown_scenario_is_refused_with_the_known_ones(tmp_path: Path) -> N
         record(tmp_path, scenarios=["nonsense"], progress=print)
 
 
-def test_without_its_packages_the_demo_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_its_packages_the_demo_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'callscope\[demo\]'"):
         record(tmp_path, progress=print)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from recorded_calls import Recorded, Sound, read
 
+from callscope.demo.caller import CallHeard
 from callscope.demo.run import Truth, record, record_calls
 from callscope.demo.scenarios import APOLOGY, GREETING, MADE_UP_KEY, MODEL, REPLIES, SCENARIOS
 
@@ -17,10 +18,11 @@ pytestmark = pytest.mark.e2e
 
 ALL = sorted(SCENARIOS)
 ANSWERED = ["barge_in", "error", "order"]
-OFFSET_MS = 500
+OFFSET_MS = 300
 """How far the recording may be from the caller: pipecat keeps its buffers by its own clock."""
 EAR_MS = 200
-"""How far a recorded wait may be from the caller's ear: voice activity is judged in steps of 32 ms."""
+"""How far a recorded moment may be from the caller's ear: voice activity is judged in steps of 32 ms. On a machine
+that is too busy to carry sound in time, so much more as the caller noticed of that."""
 
 
 class Calls(msgspec.Struct, frozen=True):
@@ -44,6 +46,10 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
 
 def said_by_agent(recorded: Recorded) -> list[str]:
     return [text for role, text in recorded.spoken() if role == "assistant"]
+
+
+def tolerance_ms(call: CallHeard) -> float:
+    return EAR_MS + call.late_ms + call.choppy_ms
 
 
 def llm_usage(recorded: Recorded) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def test_the_recorded_waits_are_what_the_caller_heard(calls: Calls, scenario: st
     exchanges = [exchange for exchange in calls.recorded[scenario].exchanges if exchange.kind == "exchange"]
     assert len(exchanges) == len(call.said)
     for exchange, said in zip(exchanges, call.said, strict=True):
-        assert exchange.response_ms == pytest.approx(call.wait_ms(said), abs=EAR_MS + call.late_ms)
+        assert exchange.response_ms == pytest.approx(call.wait_ms(said), abs=tolerance_ms(call))
 
 
 @pytest.mark.parametrize("scenario", ALL)
@@ -146,9 +152,7 @@ def test_a_request_that_was_cut_off_is_counted_as_one_without_usage(calls: Calls
 
 def test_the_recognised_seconds_and_spoken_characters_are_counted(calls: Calls) -> None:
     call = calls.truths["order"].call
-    lines = {
-        line["service"]: line["units"] for line in calls.recorded["order"].record.call.callscope["usage"]
-    }
+    lines = {line["service"]: line["units"] for line in calls.recorded["order"].record.call.callscope["usage"]}
     spoken_seconds = sum(said.stopped_at_ms - said.started_at_ms for said in call.said) / 1000
     assert spoken_seconds < lines["stt"]["audio_seconds"] < spoken_seconds + 2.5 * len(call.said)
     order, goodbye = (REPLIES[line.text] for line in SCENARIOS["order"].lines)
@@ -196,7 +200,7 @@ def test_nothing_was_lost_and_nothing_is_wrong_with_the_files(calls: Calls, scen
 def test_the_call_begins_and_ends_when_the_caller_connects_and_hangs_up(calls: Calls, scenario: str) -> None:
     recorded, call = calls.recorded[scenario], calls.truths[scenario].call
     (connected,) = [event for event in recorded.record.events if event.type == "client_connected"]
-    assert connected.ts_ms == pytest.approx(call.connected_at_ms, abs=EAR_MS + call.late_ms)
+    assert connected.ts_ms == pytest.approx(call.connected_at_ms, abs=tolerance_ms(call))
     assert recorded.record.call.ended_at_ms == pytest.approx(call.hung_up_at_ms, abs=1500)
     assert recorded.record.call.end_reason
 
@@ -205,15 +209,19 @@ def test_the_call_begins_and_ends_when_the_caller_connects_and_hangs_up(calls: C
 def test_the_recording_is_as_long_as_the_call(calls: Calls, scenario: str) -> None:
     call = calls.truths[scenario].call
     assert Sound(calls.recorded[scenario]).seconds == pytest.approx(
-        (call.hung_up_at_ms - call.connected_at_ms) / 1000, abs=1.5
+        (call.hung_up_at_ms - call.connected_at_ms) / 1000, abs=1.5 + call.choppy_ms / 1000
     )
 
 
 @pytest.mark.parametrize("scenario", ["barge_in", "error", "order"])
 def test_each_side_is_heard_on_its_own_channel_at_its_moment(calls: Calls, scenario: str) -> None:
     call, sound = calls.truths[scenario].call, Sound(calls.recorded[scenario])
-    assert sound.first_sound_ms(sound.caller) == pytest.approx(call.said[0].started_at_ms, abs=OFFSET_MS)
-    assert sound.first_sound_ms(sound.agent) == pytest.approx(call.heard[0].started_at_ms, abs=OFFSET_MS)
+    assert sound.first_sound_ms(sound.caller) == pytest.approx(
+        call.said[0].started_at_ms, abs=OFFSET_MS + tolerance_ms(call)
+    )
+    assert sound.first_sound_ms(sound.agent) == pytest.approx(
+        call.heard[0].started_at_ms, abs=OFFSET_MS + tolerance_ms(call)
+    )
 
 
 def test_a_second_run_records_nothing_again(calls: Calls) -> None:

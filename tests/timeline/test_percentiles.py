@@ -24,7 +24,7 @@ def test_the_order_of_the_waits_does_not_matter() -> None:
 
 @pytest.mark.parametrize(("values", "q"), [([], 0.5), ([1], 1.5), ([1], -0.1)])
 def test_what_has_no_percentile_is_an_error(values: list[float], q: float) -> None:
-    with pytest.raises(ValueError, match="percentile|share"):
+    with pytest.raises(ValueError, match=r"percentile|share"):
         percentile(values, q)
 
 

@@ -142,12 +142,7 @@ class PipelineCall:
     def _on_settings(self, data: Any, at_ms: float) -> None:
         """Which settings changed; of the values only those that say what is billed: others may hold private text."""
         frame = data.frame
-        given = getattr(frame, "delta", None)
-        changes = (
-            given.given_fields()
-            if hasattr(given, "given_fields")
-            else dict(getattr(frame, "settings", None) or {})
-        )
+        changes: dict[str, Any] = dict(frame.settings if frame.delta is None else frame.delta.given_fields())
         told: dict[str, Any] = {"settings": sorted(changes)}
         told.update(
             {name: changes[name] for name in ("model", "voice") if isinstance(changes.get(name), str)}

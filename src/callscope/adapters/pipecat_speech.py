@@ -59,12 +59,11 @@ class Speech:
             "BotStartedSpeakingFrame": self._on_agent_started,
             "BotStoppedSpeakingFrame": self._on_agent_stopped,
             "LLMContextAssistantTurnFrame": self._on_agent_turn,
-            "InterruptionFrame": self._on_interruption,
         }
 
     def every_push(self) -> Handlers:
         """What to do at every push: what the output transport pushes again has been played."""
-        return {"AggregatedTextFrame": self._on_spoken_text}
+        return {"AggregatedTextFrame": self._on_spoken_text, "InterruptionFrame": self._on_interruption}
 
     def ending(self) -> None:
         """The call is ending: what is cut off from here on, the caller did not interrupt."""
@@ -192,8 +191,9 @@ class Speech:
         if interrupted or self._words.is_committed or self._is_said():
             self._close_agent(interrupted=interrupted)
 
-    def _on_interruption(self, _data: Any, at_ms: float) -> None:
-        if self._ending:
+    def _on_interruption(self, data: Any, at_ms: float) -> None:
+        """One comes with every turn of the caller; it takes effect where it reaches the output."""
+        if self._ending or not self._services.is_output(data.destination):
             return
         if self._speaking:
             self._interrupted_at_ms = at_ms

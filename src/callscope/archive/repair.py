@@ -184,8 +184,10 @@ class _Repair:
         """The envelope of a call whose writer is gone, as its writer would have summed it up."""
         record = self._record
         started_at_ms = record.call.started_at_ms
-        moments = [started_at_ms, *(turn.ts_ms for turn in record.turns), *(event.ts_ms for event in record.events)]
+        moments = [*(turn.ts_ms for turn in record.turns), *(event.ts_ms for event in record.events)]
         ended_at_ms = max((moment for moment in moments if moment is not None), default=None)
+        if ended_at_ms is not None and started_at_ms is not None:
+            ended_at_ms = max(ended_at_ms, started_at_ms)
         self.note("closed", f"{ABANDONED} with {_rows(record)}")
         timeline = summarise(started_at_ms, ended_at_ms, record.turns, record.events)
         usage = sum_usage(event.data for event in record.events if event.type == USAGE)

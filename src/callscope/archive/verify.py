@@ -93,7 +93,7 @@ def _ledger(callscope: Mapping[str, Any], record: CallRecord) -> list[Problem]:
         found.append((METADATA, f"{written} rows written and {missing} lost are not the {accepted} accepted"))
     if missing:
         reasons = ", ".join(f"{count} {reason}" for reason, count in lost.items())
-        found.append((METADATA, f"{missing} rows were lost ({reasons})"))
+        found.append((METADATA, f"rows were lost: {reasons}"))
     on_disk = record.turn_rows + record.event_rows
     if on_disk < written:
         found.append((EVENTS, f"{written} rows were written, {on_disk} can be read in {TRANSCRIPT} and {EVENTS}"))

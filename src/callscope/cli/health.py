@@ -18,7 +18,7 @@ from callscope import config
 from callscope.archive import listing, liveness
 from callscope.archive.reader import read_envelope
 from callscope.config import Settings
-from callscope.model.call import ABANDONED, IN_PROGRESS, Call
+from callscope.model.call import ABANDONED, Call
 from callscope.version import __version__
 
 _LOW_BYTES: Final = 10**9
@@ -35,8 +35,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What `examine` found."""
 
     recording: bool
-    """A root is named, so a logger made from the environment records."""
+    """The environment names a root, so a logger made from it records."""
     root: str | None
+    """The archive that was looked at."""
     exists: bool
     writable: bool | None
     """None when no root is named."""
@@ -59,7 +60,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong, each with what to do."""
 
 
-def examine(root: Path | None, *, settings: Settings, now_ms: int) -> Health:
+def examine(root: Path | None, *, recording: bool, settings: Settings, now_ms: int) -> Health:
     """Look at everything; reads each call's envelope.
 
     Raises:
@@ -69,13 +70,13 @@ def examine(root: Path | None, *, settings: Settings, now_ms: int) -> Health:
     calls = _calls(root, now_ms) if root is not None and exists else []
     writers = liveness.read_ledgers(root) if root is not None and exists else []
     health = Health(
-        recording=root is not None,
+        recording=recording,
         root=None if root is None else str(root),
         exists=exists,
         writable=None if root is None else is_writable(root),
         free_bytes=None if root is None else shutil.disk_usage(_nearest(root)).free,
         calls=dict(sorted(Counter(call.status for call in calls).items())),
-        unclosed=sum(call.status == ABANDONED and call.ended_at_ms is None for call in calls),
+        unclosed=sum(_is_unclosed(call) for call in calls),
         lost=lost_rows(calls, writers),
         writers=writers,
         settings=settings,
@@ -108,6 +109,11 @@ def lost_rows(calls: Iterable[Call], writers: Iterable[Mapping[str, Any]]) -> di
         known = by_writer.setdefault(_writer_id(ledger), Counter())
         by_writer[_writer_id(ledger)] = known | Counter(_counts(ledger.get("lost")))
     return dict(sorted(sum(by_writer.values(), Counter[str]()).items()))
+
+
+def _is_unclosed(call: Call) -> bool:
+    """Whether a call is abandoned only as it is read; one that was closed says why it ended."""
+    return call.status == ABANDONED and call.ended_at_ms is None and call.end_reason is None
 
 
 def _calls(root: Path, now_ms: int) -> list[Call]:
@@ -144,7 +150,7 @@ def _notes(health: Health) -> list[str]:
     notes = []
     if not health.recording:
         notes.append(f"Recording is off: set {config.ROOT} to a directory, or to auto, where the agent runs.")
-    elif not health.calls:
+    if health.root is not None and not health.calls:
         notes.append("No calls yet: run the agent, or try `callscope demo`.")
     if health.settings.phone == "hash_only" and not health.settings.hash_key:
         notes.append(f"Hashed numbers can be guessed: set {config.HASH_KEY}.")
@@ -168,8 +174,3 @@ def _troubles(health: Health) -> list[str]:
         advice = _LOST_ADVICE.get(reason, "see `callscope verify` for the calls")
         troubles.append(f"{count} {'row was' if count == 1 else 'rows were'} lost ({reason}): {advice}.")
     return troubles
-
-
-def in_progress(health: Health) -> int:
-    """Calls that go on now."""
-    return health.calls.get(IN_PROGRESS, 0)

@@ -39,8 +39,8 @@ def heading(exchange: Exchange, *, started_at_ms: int | None) -> Text:
 
 
 def render(console: Console, exchange: Exchange) -> None:
-    """Print the parts and their sum; nothing for an exchange without parts."""
-    if not exchange.parts or not exchange.response_ms:
+    """Print the parts and their sum; nothing where no part is known."""
+    if not exchange.response_ms or all(part.stage == UNEXPLAINED for part in exchange.parts):
         return
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(width=2)

@@ -86,9 +86,7 @@ def build_worker(scenario: Scenario, *, call_id: str, port: int, llm_url: str) -
     )
     user, assistant = LLMContextAggregatorPair(
         LLMContext(tools=[lookup_order]),
-        user_params=LLMUserAggregatorParams(
-            vad_analyzer=SileroVADAnalyzer(), user_turn_strategies=_turns(scenario)
-        ),
+        user_params=LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer(), user_turn_strategies=_turns(scenario)),
     )
     pipeline = Pipeline(
         [
@@ -98,9 +96,7 @@ def build_worker(scenario: Scenario, *, call_id: str, port: int, llm_url: str) -
             llm,
             EspeakTTSService(scenario.agent),
             transport.output(),
-            AudioBufferProcessor(
-                num_channels=2, buffer_size=_RECORDING_CHUNK_BYTES, auto_start_recording=True
-            ),
+            AudioBufferProcessor(num_channels=2, buffer_size=_RECORDING_CHUNK_BYTES, auto_start_recording=True),
             assistant,
         ]
     )
@@ -132,9 +128,7 @@ def build_worker(scenario: Scenario, *, call_id: str, port: int, llm_url: str) -
 
 def _turns(scenario: Scenario) -> UserTurnStrategies:
     if not scenario.turn_model:
-        return UserTurnStrategies(
-            stop=[SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=_TURN_PAUSE_SECONDS)]
-        )
+        return UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=_TURN_PAUSE_SECONDS)])
     model = LocalSmartTurnAnalyzerV3(params=SmartTurnParams(stop_secs=_TURN_MODEL_STOP_SECONDS))
     return UserTurnStrategies(stop=[TurnAnalyzerUserTurnStopStrategy(turn_analyzer=model)])
 

@@ -7,7 +7,6 @@ sound that arrived, and the moments at which it would have been played.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,7 +16,6 @@ import msgspec
 import numpy as np
 from pipecat.frames.protobufs import frames_pb2
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from callscope.demo.espeak import SAMPLE_RATE, speak
 from callscope.demo.scenarios import Line, Scenario
@@ -29,7 +27,7 @@ _BLOCK_SAMPLES: Final = SAMPLE_RATE * _BLOCK_MS // 1000
 _AUDIBLE: Final = 400
 """Of 32767: quieter samples are silence."""
 _JOIN_MS: Final = 300
-"""Silence shorter than this is a pause inside one stretch of sound."""
+"""Silence up to this is a pause inside one stretch of sound."""
 _FINISHED_MS: Final = 1000
 """After so long a silence the agent has finished."""
 _POLL_SECONDS: Final = 0.02
@@ -61,7 +59,10 @@ class CallHeard(msgspec.Struct, frozen=True, kw_only=True):
     heard: tuple[Heard, ...]
     bytes_heard: int
     late_ms: float
-    """The most that the caller's own clock was behind: how far its moments may be trusted."""
+    """The most that the caller's own clock was behind."""
+    choppy_ms: float
+    """How long the agent's sound broke off in the middle of a word, because the machine was too busy to make or
+    carry it in time. With ``late_ms``, this is how far the moments of the call may be trusted."""
 
     def wait_ms(self, said: Said) -> float | None:
         """From the end of what was said to the next sound of the agent; None when there was none."""
@@ -74,22 +75,28 @@ class Ear:
 
     def __init__(self) -> None:
         self.bytes_heard = 0
+        self.choppy_ms = 0.0
         self.heard: list[Heard] = []
+        self._in_a_word = False
         self._played_until_ms = 0.0
 
     def sound(self, pcm: bytes, *, now_ms: float) -> None:
         """16-bit mono samples arrived."""
         self.bytes_heard += len(pcm)
         start_ms = max(self._played_until_ms, now_ms)
+        if self._in_a_word and start_ms - self._played_until_ms <= _JOIN_MS:
+            self.choppy_ms += start_ms - self._played_until_ms
         samples = np.abs(np.frombuffer(pcm, dtype=np.int16).astype(np.int32))
         for offset in range(0, len(samples), _BLOCK_SAMPLES):
-            if samples[offset : offset + _BLOCK_SAMPLES].max() >= _AUDIBLE:
+            self._in_a_word = bool(samples[offset : offset + _BLOCK_SAMPLES].max() >= _AUDIBLE)
+            if self._in_a_word:
                 self._audible(start_ms + offset * 1000 / SAMPLE_RATE)
         self._played_until_ms = start_ms + len(samples) * 1000 / SAMPLE_RATE
 
     def cut(self, *, now_ms: float) -> None:
         """The agent was interrupted: what has not been played yet will not be."""
         self._played_until_ms = min(self._played_until_ms, now_ms)
+        self._in_a_word = False
         if self.heard and self.heard[-1].stopped_at_ms > now_ms:
             self.heard[-1] = Heard(self.heard[-1].started_at_ms, now_ms)
 
@@ -152,22 +159,14 @@ async def call(scenario: Scenario, *, url: str, saying: Callable[[str], None] | 
         connected_at_ms = _now_ms()
         ear, mouth = Ear(), Mouth(connection)
         tasks = [asyncio.create_task(_listen(connection, ear)), asyncio.create_task(mouth.run())]
-        said: list[Said] = []
-        since_ms = connected_at_ms
-        for line, sound in zip(scenario.lines, sounds, strict=True):
-            await _wait_for_turn(ear, line, since_ms=since_ms, patience_ms=scenario.patience_ms)
-            cut_in = ear.silent_since(_now_ms()) < _JOIN_MS
-            started_at_ms, since_ms = mouth.say(sound)
-            if saying is not None:
-                saying(line.text)
-            said.append(Said(line.text, started_at_ms, since_ms, cut_in))
-            await asyncio.sleep(max(0.0, since_ms - _now_ms()) / 1000)
-        await _answered(ear, since_ms=since_ms, patience_ms=scenario.patience_ms)
-        hung_up_at_ms = _now_ms()
-    for task in tasks:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
-        await asyncio.gather(*tasks)
+        try:
+            said = await _talk(scenario, sounds, ear=ear, mouth=mouth, saying=saying)
+            hung_up_at_ms = _now_ms()
+        finally:
+            for task in tasks:
+                task.cancel()
+            # A bot that died has closed the connection under them: what was heard until then stands.
+            await asyncio.gather(*tasks, return_exceptions=True)
     return CallHeard(
         connected_at_ms=connected_at_ms,
         hung_up_at_ms=hung_up_at_ms,
@@ -175,7 +174,31 @@ async def call(scenario: Scenario, *, url: str, saying: Callable[[str], None] | 
         heard=tuple(ear.heard),
         bytes_heard=ear.bytes_heard,
         late_ms=mouth.late_ms,
+        choppy_ms=ear.choppy_ms,
     )
+
+
+async def _talk(
+    scenario: Scenario,
+    sounds: list[bytes],
+    *,
+    ear: Ear,
+    mouth: Mouth,
+    saying: Callable[[str], None] | None,
+) -> list[Said]:
+    """Say every line when its moment has come, and hear the last answer out."""
+    said: list[Said] = []
+    since_ms = _now_ms()
+    for line, sound in zip(scenario.lines, sounds, strict=True):
+        await _wait_for_turn(ear, line, since_ms=since_ms, patience_ms=scenario.patience_ms)
+        cut_in = ear.silent_since(_now_ms()) < _JOIN_MS
+        started_at_ms, since_ms = mouth.say(sound)
+        if saying is not None:
+            saying(line.text)
+        said.append(Said(line.text, started_at_ms, since_ms, cut_in))
+        await asyncio.sleep(max(0.0, since_ms - _now_ms()) / 1000)
+    await _answered(ear, since_ms=since_ms, patience_ms=scenario.patience_ms)
+    return said
 
 
 async def _listen(connection: ClientConnection, ear: Ear) -> None:

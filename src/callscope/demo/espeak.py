@@ -26,9 +26,7 @@ _PITCH_PARAMETER: Final = 3
 _FROM_CHARACTER: Final = 1
 _OK: Final = 0
 
-_SampleCallback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-)
+_SampleCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
 class Espeak:
@@ -39,9 +37,7 @@ class Espeak:
         self._samples: list[bytes] = []
         # Kept on the object: the library calls it for as long as it lives.
         self._callback = _SampleCallback(self._take)
-        self._rate_hz = self._library.espeak_Initialize(
-            _SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0
-        )
+        self._rate_hz = self._library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
         if self._rate_hz <= 0:
             raise RuntimeError("espeak-ng could not load its voices")
         self._library.espeak_SetSynthCallback(self._callback)

@@ -103,10 +103,7 @@ async def record_calls(
         progress("starting the bot: Pipecat, a recogniser, a synthesizer")
         agent = await stack.enter_async_context(bot(calls, llm_port=server.port, root=root))
         heard = await asyncio.gather(
-            *(
-                _make_call(scenario, url=agent.url(call_id), progress=progress)
-                for call_id, scenario in calls.items()
-            )
+            *(_make_call(scenario, url=agent.url(call_id), progress=progress) for call_id, scenario in calls.items())
         )
     return [
         Truth(

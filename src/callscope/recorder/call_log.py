@@ -121,19 +121,18 @@ class CallLog:
             if type(text) is not str:
                 text = None if text is None else str(plain(text))
             size = ROW_BYTES + (len(text) if text else 0)
-            if latency is None and cost is None and not interrupted and heard is None and duration_ms is None:
-                channel.buffer.offer((TURN, self, size, monotonic_ns(), at_ms, role, text, turn_index, None))
-                return
-            more = {
-                "latency": latency,
-                "cost": cost,
-                "interrupted": interrupted,
-                "heard": heard,
-                "duration_ms": duration_ms,
-            }
-            snapshot, more_size = take(more)
-            row = (TURN, self, size + more_size, monotonic_ns(), at_ms, role, text, turn_index, snapshot)
-            channel.buffer.offer(row)
+            kept_latency = kept_cost = None
+            if latency is not None:
+                kept_latency, more = take(latency)
+                size += more
+            if cost is not None:
+                kept_cost, more = take(cost)
+                size += more
+            if heard is not None:
+                heard = heard if type(heard) is str else str(plain(heard))
+                size += len(heard)
+            more_fields = (turn_index, kept_latency, kept_cost, interrupted, heard, duration_ms)
+            channel.buffer.offer((TURN, self, size, monotonic_ns(), at_ms, role, text, more_fields))
         except Exception:  # noqa: BLE001 -- never into the call; see guard
             guard.caught("CallLog.turn", channel.warnings)
             channel.invalid(self)

@@ -164,14 +164,15 @@ class Writer:
         self._stale.add(call)
 
     def _turn(self, row: kinds.Row) -> None:
-        _, call, _, mono_ns, at_ms, role, text, turn_index, snapshot = row
+        _, call, _, mono_ns, at_ms, role, text, more_fields = row
+        turn_index, latency, cost, interrupted, heard, duration_ms = more_fields
         file = self._file(call)
-        more = restore(snapshot) if snapshot else {}
         role = role if type(role) is str else str(wire.plain(role))
         ts_ms = call.unix_ms(mono_ns, at_ms)
         index = turn_index if type(turn_index) is int else file.next_turn
-        latency = more.get("latency")
-        if latency is None and role == "assistant":
+        if latency is not None:
+            latency = restore(latency)
+        elif role == "assistant":
             latency = file.fold.current_latency()
         record: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
@@ -180,11 +181,14 @@ class Writer:
             "role": role,
             "text": text,
             "latency": latency,
-            "cost": more.get("cost"),
+            "cost": None if cost is None else restore(cost),
         }
-        for name in ("interrupted", "heard", "duration_ms"):
-            if more.get(name):
-                record[name] = more[name]
+        if duration_ms is not None:
+            record["duration_ms"] = duration_ms
+        if interrupted:
+            record["interrupted"] = True
+        if interrupted or heard is not None:
+            record["heard"] = heard
         self._append(file, file.transcript, redaction.turn_row(record, self._policy))
         file.next_turn = index + 1
         file.turns += 1
@@ -194,7 +198,7 @@ class Writer:
             role=role,
             text=None,
             latency=latency,
-            interrupted=bool(more.get("interrupted")),
+            interrupted=bool(interrupted),
         )
         file.count_turn(turn)
         self._touched(call, file)

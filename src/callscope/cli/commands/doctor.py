@@ -26,11 +26,13 @@ def command(ctx: click.Context, *, root: str | None, as_json: bool) -> None:
 
     It tells of the environment it runs in: run it where the agent runs. Ends with 1 when something is wrong.
     """
-    health = examine(config.resolve_log_root(root), settings=config.load(), now_ms=now_ms())
+    own = config.resolve_log_root()
+    archive = config.resolve_log_root(root)
+    health = examine(archive, recording=own is not None, settings=config.load(), now_ms=now_ms())
     if as_json:
         screen.print_json(document(health))
     else:
-        _print(screen.console(), health, named_by="--root" if root is not None else config.ROOT)
+        _print(screen.console(), health)
     ctx.exit(1 if health.troubles else 0)
 
 
@@ -41,34 +43,34 @@ def document(health: Health) -> dict[str, Any]:
     return fields
 
 
-def _print(console: Console, health: Health, *, named_by: str) -> None:
+def _print(console: Console, health: Health) -> None:
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(width=10, style="dim")
     table.add_column(overflow="fold")
-    for name, value in _facts(health, named_by):
+    for name, value in _facts(health):
         table.add_row(name, Text(clean(value)))
     console.print(table)
     if health.troubles or health.notes:
         console.print()
     for style, mark, lines in (("red", "✗", health.troubles), ("dim", "·", health.notes)):
         for line in lines:
-            console.print(Text(f"{mark} ", style=style).append(clean(line)))
+            console.print(Text().append(f"{mark} ", style=style).append(clean(line)))
     if not health.troubles:
         console.print(Text("✓ Nothing is wrong.", style="green"))
 
 
-def _facts(health: Health, named_by: str) -> list[tuple[str, str]]:
+def _facts(health: Health) -> list[tuple[str, str]]:
     settings = health.settings
     keep = {None: "nothing is deleted", 0: "for ever"}.get(settings.retention_days, f"{settings.retention_days} days")
     hashed = " (keyed)" if settings.phone == "hash_only" and settings.hash_key else ""
     facts = [
-        ("recording", f"on ({named_by})" if health.recording else "off"),
+        ("recording", f"on ({config.ROOT})" if health.recording else f"off ({config.ROOT} is not set)"),
         ("phone", f"{settings.phone}{hashed}"),
         ("transcript", settings.transcript),
         ("keep", keep),
         ("buffer", f"{settings.buffer_rows} rows, {settings.buffer_mb} MB"),
     ]
-    if health.recording:
+    if health.root is not None:
         state = "writable" if health.writable else "not writable"
         state = state if health.exists else f"{state}, not there yet"
         facts.insert(1, ("archive", f"{health.root} ({state}; {figures.size(health.free_bytes or 0)} free)"))

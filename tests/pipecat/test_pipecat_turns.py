@@ -1,0 +1,143 @@
+"""What was said, what of it was heard, and by whom it was ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipecat.frames import frames as pf
+from scripted_bot import Answer, Bot, Voice
+
+STORY = Answer(("Once there was a king. ", "He had a horse. ", "The end."))
+
+
+async def interrupt_after_a_sentence(bot: Bot) -> None:
+    """The caller has heard the first sentence when he speaks."""
+    heard = bot.loudspeaker
+
+    async def hold_after_first(_speaker: Any, frame: pf.Frame) -> None:
+        if isinstance(frame, pf.TTSTextFrame):
+            heard.playing.clear()
+
+    heard.add_event_handler("on_after_push_frame", hold_after_first)
+    await bot.say("Tell me a story.")
+    await bot.until("played")
+    await bot.until("TTSStoppedFrame")
+    await bot.line.start_speaking()
+    await bot.until("BotStoppedSpeakingFrame")
+    heard.playing.set()
+
+
+def test_an_answer_that_was_cut_off_keeps_what_was_generated_and_what_was_heard(record: Any) -> None:
+    call = record(lambda: Bot([STORY]), interrupt_after_a_sentence)
+
+    told = call.turns[1]
+    assert told["text"] == "Once there was a king. He had a horse. The end."
+    assert told["heard"] == "Once there was a king."
+    assert told["interrupted"] is True
+    assert call.of("barge_in") == [{"heard_characters": 22, "generated_characters": 47}]
+
+
+def test_the_aggregator_telling_a_cut_off_answer_again_makes_no_second_turn(record: Any) -> None:
+    call = record(lambda: Bot([STORY]), interrupt_after_a_sentence)
+
+    assert [role for role, _ in call.texts()] == ["user", "assistant"]
+
+
+def test_an_answer_that_was_heard_to_its_end_is_not_interrupted(record: Any) -> None:
+    async def exchange(bot: Bot) -> None:
+        await bot.ask("Tell me a story.")
+
+    call = record(lambda: Bot([STORY]), exchange)
+
+    assert call.turns[1]["text"] == "Once there was a king. He had a horse. The end."
+    assert "interrupted" not in call.turns[1]
+    assert "heard" not in call.turns[1]
+    assert call.turns[1]["latency"]["response_ms"] > 0
+
+
+def test_the_last_turn_is_not_interrupted_when_the_caller_hangs_up_in_the_middle_of_it(record: Any) -> None:
+    async def hang_up(bot: Bot) -> None:
+        bot.loudspeaker.playing.clear()
+        await bot.say("Tell me a story.")
+        await bot.until("BotStartedSpeakingFrame")
+        await bot.until("LLMFullResponseEndFrame")
+        await bot.worker.cancel(reason="client disconnected")
+
+    call = record(lambda: Bot([STORY]), hang_up)
+
+    assert call.of("barge_in") == []
+    assert call.texts()[-1] == ("assistant", "Once there was a king. He had a horse. The end.")
+    assert "interrupted" not in call.turns[-1]
+    assert call.metadata["callscope"]["end_reason"] == "client disconnected"
+
+
+def test_a_greeting_is_a_turn_of_its_own(record: Any) -> None:
+    async def greet(bot: Bot) -> None:
+        await bot.greet("Welcome to the shop.")
+        await bot.ask("Tell me a story.")
+
+    call = record(lambda: Bot([STORY]), greet)
+
+    assert [role for role, _ in call.texts()] == ["assistant", "user", "assistant"]
+    assert call.texts()[0] == ("assistant", "Welcome to the shop.")
+
+
+def test_a_greeting_that_is_left_out_of_the_context_is_a_turn_too(record: Any) -> None:
+    async def greet(bot: Bot) -> None:
+        bot.skip("BotStoppedSpeakingFrame")
+        await bot.worker.queue_frame(pf.TTSSpeakFrame("One moment please.", append_to_context=False))
+        await bot.until("BotStoppedSpeakingFrame")
+        await bot.say("Tell me a story.")
+        await bot.until("BotStoppedSpeakingFrame")
+
+    call = record(lambda: Bot([STORY]), greet)
+
+    assert [role for role, _ in call.texts()] == ["assistant", "user", "assistant"]
+    assert call.texts()[0] == ("assistant", "One moment please.")
+
+
+def test_an_answer_that_was_cut_off_before_its_first_sound_is_no_turn(record: Any) -> None:
+    async def too_late(bot: Bot) -> None:
+        await bot.say("Tell me a story.")
+        await bot.until("LLMTextFrame")
+        await bot.ask("No, wait.")
+
+    slow = Answer(("Once ", "upon a time."), hang_before=1)
+    call = record(lambda: Bot([slow, Answer(("All right.",))]), too_late)
+
+    assert call.texts() == [("user", "Tell me a story."), ("user", "No, wait."), ("assistant", "All right.")]
+    assert [stopped["outcome"] for stopped in call.of("llm_stopped")] == ["interrupted", "completed"]
+
+
+def test_an_answer_that_nobody_could_hear_as_its_synthesis_failed_is_kept_as_unheard(record: Any) -> None:
+    async def unheard(bot: Bot) -> None:
+        await bot.say("Tell me a story.")
+        await bot.until("ErrorFrame")
+        await bot.until("TTSStoppedFrame")
+
+    call = record(lambda: Bot([Answer(("Once there was a king.",))], voice=Voice(failing=True)), unheard)
+
+    assert call.texts() == [("user", "Tell me a story."), ("assistant", "Once there was a king.")]
+    assert call.kinds("agent_started_speaking") == []
+    assert call.metadata["status"] != "completed"
+
+
+def test_a_caller_whose_speech_was_not_recognised_leaves_no_turn(record: Any) -> None:
+    async def mumble(bot: Bot) -> None:
+        await bot.line.start_speaking()
+        await bot.line.stop_speaking()
+        await bot.until("VADUserStoppedSpeakingFrame", 2)
+
+    call = record(Bot, mumble)
+
+    assert call.turns == []
+    assert call.kinds("user_started_speaking", "user_stopped_speaking") == [
+        "user_started_speaking",
+        "user_stopped_speaking",
+    ]
+
+
+def test_two_languages_of_spacing_make_one_text() -> None:
+    from callscope.adapters.pipecat_words import joined  # noqa: PLC0415 -- the only test of it
+
+    assert joined([("Hel", True), ("lo ", True), ("you.", False), ("Bye.", False)]) == "Hello you. Bye."
