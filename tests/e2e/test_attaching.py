@@ -51,12 +51,12 @@ def other_bots(tmp_path_factory: pytest.TempPathFactory) -> OtherBots:
 async def _other_bots(root: Path) -> OtherBots:
     assert SETUP_FILE is not None
     assert SETUP_FILE.origin is not None
-    one, none, killed = await asyncio.gather(
-        _example("pipecat_one_line.py", root / "one", {}),
-        _example("pipecat_no_line.py", root / "none", {"PIPECAT_SETUP_FILES": SETUP_FILE.origin}),
-        _killed_call(root / "killed"),
-    )
-    return OtherBots(one, none, killed)
+    setup = {"PIPECAT_SETUP_FILES": SETUP_FILE.origin}
+    async with asyncio.TaskGroup() as bots:
+        one = bots.create_task(_example("pipecat_one_line.py", root / "one", {}))
+        none = bots.create_task(_example("pipecat_no_line.py", root / "none", setup))
+        killed = bots.create_task(_killed_call(root / "killed"))
+    return OtherBots(one.result(), none.result(), killed.result())
 
 
 async def _example(name: str, root: Path, extra: Mapping[str, str]) -> Recorded:
@@ -73,6 +73,7 @@ async def _example(name: str, root: Path, extra: Mapping[str, str]) -> Recorded:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     assert process.returncode == 0, output.decode(errors="replace")
     return read(root, "*")
 

@@ -12,7 +12,7 @@ from recorded_calls import Recorded, Sound, read
 
 from callscope.demo.caller import CallHeard
 from callscope.demo.run import Truth, record, record_calls
-from callscope.demo.scenarios import APOLOGY, GREETING, MADE_UP_KEY, MODEL, REPLIES, SCENARIOS
+from callscope.demo.scenarios import APOLOGY, DESK_NUMBER, GREETING, MADE_UP_KEY, MODEL, REPLIES, SCENARIOS
 
 pytestmark = pytest.mark.e2e
 
@@ -173,11 +173,20 @@ def test_an_error_that_was_recovered_is_recorded_and_the_call_is_completed(calls
     assert recorded.record.call.status == "completed"
 
 
-def test_no_secret_is_anywhere_on_the_disk(calls: Calls) -> None:
+def test_no_key_and_no_number_is_anywhere_on_the_disk(calls: Calls) -> None:
     kept = [path for path in calls.root.rglob("*") if path.is_file()]
     assert kept
     for path in kept:
-        assert MADE_UP_KEY[8:24].encode() not in path.read_bytes(), path
+        for secret in (MADE_UP_KEY[8:24], DESK_NUMBER[1:]):
+            assert secret.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("scenario", ALL)
+def test_the_numbers_are_masked_and_the_labels_are_kept(calls: Calls, scenario: str) -> None:
+    call = calls.recorded[scenario].record.call
+    number = SCENARIOS[scenario].number
+    assert (call.caller, call.callee) == (f"***{number[-4:]}", f"***{DESK_NUMBER[-4:]}")
+    assert call.labels == {"environment": "demo", "scenario": scenario}
 
 
 def test_a_call_in_which_the_caller_heard_nothing_is_failed_and_says_why(calls: Calls) -> None:

@@ -305,3 +305,25 @@ def test_no_descriptors_left_costs_rows_and_nothing_else(tmp_path: Path) -> None
 
     assert (report["accepted"], report["written"]) == (2, 1)
     assert [row["text"] for row in rows(call_dirs(tmp_path)[0])] == ["kept"]
+
+
+def test_a_call_that_ends_while_the_disk_is_full_has_its_end_on_disk_later(small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    logger = CallLogger(small_disk / "root")
+    call = logger.start_call("a")
+    call.turn("user", "hello")
+    logger.flush()
+    fd = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(fd, b"x" * 4096)
+    os.close(fd)
+    call.end(reason="hung up while the disk was full")
+    logger.flush()
+    (directory,) = call_dirs(small_disk / "root")
+    assert metadata(directory)["status"] == "in_progress"  # the old one, whole
+    ballast.unlink()
+    logger.close()
+
+    assert metadata(directory)["status"] == "completed"
+    assert not list(directory.glob(".tmp.*"))

@@ -38,7 +38,7 @@ from pipecat.workers.runner import WorkerRunner
 
 SAMPLE_RATE = 16_000
 SOUND_SECONDS_A_SENTENCE = 0.2
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 5
 STOP_SECS = 0.2
 
 
@@ -266,16 +266,17 @@ class Bot:
             observers=[self.watch],
             **worker_options,
         )
+        self.started = asyncio.Event()
+        self.worker.add_event_handler("on_pipeline_started", lambda *_: self.started.set())
+        self._waited: Counter[str] = Counter()
 
     async def until(self, name: str, count: int = 1) -> None:
         """Wait for the next frames of a class, counted from the last time this was called for it."""
-        self._waited = getattr(self, "_waited", Counter())
         self._waited[name] += count
         await self.watch.until(name, self._waited[name])
 
     def skip(self, name: str) -> None:
         """Count from now on."""
-        self._waited = getattr(self, "_waited", Counter())
         self._waited[name] = self.watch.pushed[name]
 
     async def say(self, text: str) -> None:
@@ -307,16 +308,19 @@ async def running(*bots: Bot) -> AsyncIterator[None]:
     task = asyncio.create_task(runner.run())
     try:
         for bot in bots:
-            await bot.watch.until("StartFrame", 1)
+            await asyncio.wait_for(bot.started.wait(), PATIENCE_SECONDS)
             await bot.line.connect()
             await bot.until("ClientConnectedFrame")
         yield
         for bot in bots:
             if not bot.worker.has_finished():
                 await bot.worker.queue_frame(pf.EndFrame(reason="the test is over"))
-        await asyncio.wait_for(task, PATIENCE_SECONDS)
+        await asyncio.wait_for(asyncio.shield(task), PATIENCE_SECONDS)
     finally:
-        task.cancel()
+        if not task.done():
+            for bot in bots:
+                await bot.worker.cancel()
+            await asyncio.wait([task], timeout=PATIENCE_SECONDS)
 
 
 @dataclass

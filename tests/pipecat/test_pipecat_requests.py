@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from pipecat.frames import frames as pf
@@ -93,8 +94,11 @@ def test_several_services_of_one_kind_are_kept_apart(record: Any) -> None:
     minds = [Mind([Answer(("One.",))], model="small"), Mind([Answer(("Two.",))], model="large")]
 
     async def switch(bot: Bot) -> None:
+        switched = asyncio.Event()
+        bot.mind.strategy.add_event_handler("on_service_switched", lambda *_: switched.set())
         await bot.ask("How are you?")
         await bot.worker.queue_frame(pf.ManuallySwitchServiceFrame(service=minds[1]))
+        await switched.wait()
         await bot.ask("And now?")
 
     def switching() -> Bot:

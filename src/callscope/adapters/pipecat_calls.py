@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HUNG_UP: Final = "the caller hung up"
 NEVER_STARTED: Final = "the pipeline did not start"
+TORN_DOWN: Final = "the pipeline was torn down"
 _CALLER_LEFT: Final = ("client disconnected", "hung up", "hang up", "hangup", "disconnected")
 _SYSTEM: Final = ("timeout", "error", "can no longer do its job")
 
@@ -91,10 +92,12 @@ class PipelineCall:
         if self._telephony_provider:
             seconds = round(max(0.0, now - self._began_ms) / 1000, 3)
             self._log.usage("telephony", provider=self._telephony_provider, at_ms=now, call_seconds=seconds)
-        if not self._started:
-            self._log.end(status="failed", error=NEVER_STARTED, reason=NEVER_STARTED, at_ms=now)
-        else:
+        if self._reason is None:  # no frame told of an end: it was torn down while it started, or stopped being observed
+            self._tell_end("", "an error ended the call" if self._errors.fatal else TORN_DOWN, "system", now)
+        if self._started:
             self._log.end(error=self._errors.fatal, reason=self._reason, at_ms=now)
+        else:
+            self._log.end(status="failed", error=NEVER_STARTED, reason=self._reason, at_ms=now)
 
     def _handlers(self) -> Handlers:
         look = self._on_sign_of_life
@@ -153,20 +156,21 @@ class PipelineCall:
         self._speech.ending()
         if self._reason is not None:
             return
-        cancelled = "CancelFrame" in class_names(data.frame)
         told = getattr(data.frame, "reason", None)
         reason = str(told) if told else ""
         lowered = reason.lower()
         if self._client_left or any(word in lowered for word in _CALLER_LEFT):
-            initiator, reason = "caller", reason or HUNG_UP
+            self._tell_end(reason, HUNG_UP, "caller", at_ms)
         elif self._errors.fatal or any(word in lowered for word in _SYSTEM):
-            initiator, reason = "system", reason or "an error ended the call"
-        elif cancelled:
-            initiator, reason = "system", reason or "the pipeline was cancelled"
+            self._tell_end(reason, "an error ended the call", "system", at_ms)
+        elif "CancelFrame" in class_names(data.frame):
+            self._tell_end(reason, "the pipeline was cancelled", "system", at_ms)
         else:
-            initiator, reason = "agent", reason or "the agent ended the call"
-        self._reason = reason
-        self._log.event(events.CALL_ENDED, {"reason": reason, "initiator": initiator}, at_ms=at_ms)
+            self._tell_end(reason, "the agent ended the call", "agent", at_ms)
+
+    def _tell_end(self, reason: str, otherwise: str, initiator: str, at_ms: float) -> None:
+        self._reason = reason or otherwise
+        self._log.event(events.CALL_ENDED, {"reason": self._reason, "initiator": initiator}, at_ms=at_ms)
 
     # What comes as events of Pipecat's objects, not as frames.
 

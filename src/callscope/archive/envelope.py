@@ -90,7 +90,7 @@ def problems_of(meta: Mapping[str, Any], call: Call) -> list[Problem]:
     found = [
         f"{key} is {_shorten(meta[key])}, which is not understood: taken as unknown"
         for key, value in (
-            ("started_at", call.started_at_ms),
+            ("started_at", wire.parse_ts(meta.get("started_at"))),
             ("ended_at", call.ended_at_ms),
             ("duration_ms", call.duration_ms),
             ("turns", call.turns),

@@ -9,7 +9,7 @@ here, so that ``PIPECAT_SETUP_FILES`` can do it.
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from callscope.demo.espeak import SAMPLE_RATE
 from callscope.demo.recogniser import SphinxSTTService
 from callscope.demo.scenarios import (
     APOLOGY,
+    DESK_NUMBER,
     GREETING,
     INSTRUCTION,
     MADE_UP_KEY,
@@ -136,29 +137,41 @@ def _turns(scenario: Scenario) -> UserTurnStrategies:
 async def serve(calls: list[str], *, llm_url: str, root: Path | None) -> None:
     """Serve the calls, each given as ``CALL_ID:SCENARIO:PORT``, until all have ended."""
     runner = WorkerRunner()
-    workers = {}
-    for call in calls:
-        call_id, name, port = call.split(":")
-        workers[call_id] = build_worker(SCENARIOS[name], call_id=call_id, port=int(port), llm_url=llm_url)
-    async with _recording(workers, root):
-        await runner.add_workers(*workers.values())
+    async with _recording(root) as attach:
+        for call in calls:
+            call_id, name, port = call.split(":")
+            scenario = SCENARIOS[name]
+            worker = build_worker(scenario, call_id=call_id, port=int(port), llm_url=llm_url)
+            attach(worker, call_id, scenario)
+            await runner.add_workers(worker)
         await runner.run()
 
 
 @asynccontextmanager
-async def _recording(workers: dict[str, PipelineWorker], root: Path | None) -> AsyncIterator[None]:
+async def _recording(root: Path | None) -> AsyncIterator[Callable[[PipelineWorker, str, Scenario], None]]:
+    """How a worker is attached to a recorder under ``root``; not at all without one."""
     if root is None:
-        yield
+        yield lambda _worker, _call_id, _scenario: None
         return
     # Not imported above: a bot that attaches nothing must not need the recorder at all.
     from callscope import CallLogger  # noqa: PLC0415 -- see the line before
     from callscope.adapters.pipecat import CallObserver  # noqa: PLC0415 -- the same
 
     call_logger = CallLogger(root)
-    for call_id, worker in workers.items():
-        worker.add_observer(CallObserver(call_logger, call_id=call_id))
+
+    def attach(worker: PipelineWorker, call_id: str, scenario: Scenario) -> None:
+        worker.add_observer(
+            CallObserver(
+                call_logger,
+                call_id=call_id,
+                caller=scenario.number,
+                callee=DESK_NUMBER,
+                labels={"environment": "demo", "scenario": scenario.name},
+            )
+        )
+
     try:
-        yield
+        yield attach
     finally:
         await call_logger.aclose()
 

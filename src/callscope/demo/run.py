@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -90,21 +90,20 @@ def recorded(root: Path, scenario: str) -> bool:
     return any(read_envelope(path, now_ms=now_ms()).status not in {IN_PROGRESS, ABANDONED} for path in paths)
 
 
-async def record_calls(
-    root: Path | None, scenarios: Sequence[Scenario], *, progress: Callable[[str], None]
-) -> list[Truth]:
-    """The same inside an event loop, whatever is there already; without a root nothing is attached."""
+async def record_calls(root: Path, scenarios: Sequence[Scenario], *, progress: Callable[[str], None]) -> list[Truth]:
+    """The same inside an event loop, whatever is there already."""
     server = _server()
-
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     calls = {_call_id(scenario.name, stamp): scenario for scenario in scenarios}
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(server.serving())
+    async with server.serving():
         progress("starting the bot: Pipecat, a recogniser, a synthesizer")
-        agent = await stack.enter_async_context(bot(calls, llm_port=server.port, root=root))
-        heard = await asyncio.gather(
-            *(_make_call(scenario, url=agent.url(call_id), progress=progress) for call_id, scenario in calls.items())
-        )
+        async with bot(calls, llm_port=server.port, root=root) as agent:
+            heard = await asyncio.gather(
+                *(
+                    _make_call(scenario, url=agent.url(call_id), progress=progress)
+                    for call_id, scenario in calls.items()
+                )
+            )
     return [
         Truth(
             call_id=call_id,
@@ -117,34 +116,27 @@ async def record_calls(
 
 
 @asynccontextmanager
-async def bot(calls: dict[str, Scenario], *, llm_port: int, root: Path | None) -> AsyncIterator[Bot]:
-    """A bot process that serves the calls; leaving waits for it to end.
+async def bot(calls: dict[str, Scenario], *, llm_port: int, root: Path) -> AsyncIterator[Bot]:
+    """A bot process that serves the calls and records them under ``root``; leaving waits for it to end.
 
-    Raises `CallscopeError` with the process's last words when it does not start, or did not end well.
+    Raises `CallscopeError` with the process's last words when it does not start, or does not end well.
     """
     ports = dict(zip(calls, _free_ports(len(calls)), strict=True))
-    arguments = [f"{call_id}:{scenario.name}:{ports[call_id]}" for call_id, scenario in calls.items()]
-    arguments += ["--llm", f"http://127.0.0.1:{llm_port}"]
-    arguments += ["--root", str(root)] if root is not None else []
+    served = [f"{call_id}:{scenario.name}:{ports[call_id]}" for call_id, scenario in calls.items()]
+    options = ["--llm", f"http://127.0.0.1:{llm_port}", "--root", str(root)]
     with tempfile.TemporaryFile() as stderr:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "callscope.demo.bot",
-            *arguments,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-        )
+            sys.executable, "-m", "callscope.demo.bot", *served, *options,
+            stdout=asyncio.subprocess.PIPE, stderr=stderr,
+        )  # fmt: skip
         try:
             await _until_ready(process, len(calls), stderr)
             yield Bot(process, ports)
-            await asyncio.wait_for(process.wait(), _LEAVE_SECONDS)
+            await _until_gone(process, stderr)
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        if process.returncode != 0:
-            raise CallscopeError(f"the demo's bot ended with {process.returncode}: {_last_words(stderr)}")
 
 
 def _server() -> LlmServer:
@@ -176,10 +168,23 @@ async def _make_call(scenario: Scenario, *, url: str, progress: Callable[[str], 
 async def _until_ready(process: asyncio.subprocess.Process, calls: int, stderr: IO[bytes]) -> None:
     """The bot prints a line for each call that it is ready to take."""
     assert process.stdout is not None  # noqa: S101 -- for the type checker: it was asked for
-    async with asyncio.timeout(_READY_SECONDS):
-        for _ in range(calls):
-            if not await process.stdout.readline():
-                raise CallscopeError(f"the demo's bot did not start: {_last_words(stderr)}")
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            lines = [await process.stdout.readline() for _ in range(calls)]
+    except TimeoutError as error:
+        raise CallscopeError(f"the demo's bot was not ready in time: {_last_words(stderr)}") from error
+    if not all(lines):
+        raise CallscopeError(f"the demo's bot did not start: {_last_words(stderr)}")
+
+
+async def _until_gone(process: asyncio.subprocess.Process, stderr: IO[bytes]) -> None:
+    try:
+        async with asyncio.timeout(_LEAVE_SECONDS):
+            code = await process.wait()
+    except TimeoutError as error:
+        raise CallscopeError(f"the demo's bot did not end: {_last_words(stderr)}") from error
+    if code != 0:
+        raise CallscopeError(f"the demo's bot ended with {code}: {_last_words(stderr)}")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -56,6 +56,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     about: str
     """One line, for people."""
+    number: str
+    """The caller's telephone number, of those that are kept for fiction."""
     caller: Voice
     agent: Voice
     lines: tuple[Line, ...]
@@ -67,6 +69,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
 
 MODEL: Final = "gpt-4.1-mini"
 """The name that the scripted language model answers to."""
+DESK_NUMBER: Final = "+12025550100"
 MADE_UP_KEY: Final = "sk-proj-MadeUpForTheDemo0123456789abcdefghijklmnop"
 """No key of anybody: the scripted server quotes it in an error, and no record may hold it."""
 INSTRUCTION: Final = "You are the parcel desk of a small shop. Answer in one or two short sentences."
@@ -82,6 +85,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario(
             name="order",
             about="a question that needs a tool, and a goodbye",
+            number="+12025550123",
             caller=Voice("en-us+f3", 150, 50),
             agent=_AGENT,
             lines=(Line("Where is my order seven four two?"), Line("Thank you very much goodbye.")),
@@ -89,6 +93,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario(
             name="barge_in",
             about="the caller cuts a long answer off",
+            number="+12025550147",
             caller=Voice("en-us+m3", 155, 55),
             agent=_AGENT,
             lines=(
@@ -100,6 +105,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario(
             name="error",
             about="the language model fails once, the agent apologises and recovers",
+            number="+12025550168",
             caller=Voice("en-us+f2", 150, 60),
             agent=_AGENT,
             lines=(Line("Can you see my parcel?"), Line("I said can you see my parcel?")),
@@ -107,6 +113,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario(
             name="silent",
             about="the synthesizer fails throughout: the caller hears nothing and hangs up",
+            number="+12025550191",
             caller=Voice("en-us+m2", 150, 45),
             agent=Voice("no-such-voice"),
             lines=(Line("Hello can you hear me?"),),

@@ -34,6 +34,7 @@ _INHERITED: Final = (
 )  # fmt: skip
 _MAX_DRIFT_MS: Final = 250
 """How much later than the sound before it a chunk may come before silence is put between them."""
+_WITHHELD: Final = "withheld by the transcript policy"
 _MERGED: Final = frozenset({"agent", "labels"})
 _PHONES: Final = ("caller", "callee")
 _MAX_RESPONSES: Final = 100_000
@@ -134,7 +135,9 @@ class CallFile:
 
     def finish(self, given: dict[str, Any], ended_at_ms: int) -> None:
         """Take how the call ended."""
-        self.ended = given
+        self.ended = {**given, "error": self._words(given.get("error")), "reason": self._words(given.get("reason"))}
+        if given.get("error") and not self.ended["error"]:
+            self.ended["error"] = _WITHHELD
         self.ended_at_ms = max(ended_at_ms, self.started_at_ms)
         self._count(self.fold.finish(self.ended_at_ms))
         if self._recording is not None:
@@ -168,7 +171,12 @@ class CallFile:
         """Put metadata.json in place as of now; raises `OSError`."""
         if self.path is None:
             return
-        replace.write_json(self.path / paths.METADATA, self.envelope(dropped, dropped_audio))
+        document = self.envelope(dropped, dropped_audio)
+        try:
+            replace.write_json(self.path / paths.METADATA, document)
+        except FileNotFoundError:  # somebody removed the directory of a call in progress
+            replace.make_dir(self.path)
+            replace.write_json(self.path / paths.METADATA, document)
 
     def envelope(self, dropped: Counter[str], dropped_audio: int) -> dict[str, Any]:
         """metadata.json as of now; ``dropped`` is what never reached the writer."""
@@ -194,7 +202,7 @@ class CallFile:
             "turns": turns if turns is not None else self.turns,
             "cost": given.get("cost"),
             "latency": None if outcome is None else latency,
-            "error": None if outcome is None else redaction.words(outcome.error, self.policy),
+            "error": None if outcome is None else outcome.error,
         }
         recording = given.get("recording_path") or (paths.RECORDING if self._recording_info else None)
         if recording:
@@ -203,7 +211,7 @@ class CallFile:
             "version": __version__,
             "writer": self.writer,
             "framework": fields.get("framework"),
-            "end_reason": None if outcome is None else redaction.words(outcome.reason, self.policy),
+            "end_reason": None if outcome is None else outcome.reason,
             "labels": redaction.fields(fields["labels"], self.policy),
             "usage": [msgspec.to_builtins(line) for line in self.usage.lines()],
             **self._sums(),
@@ -231,6 +239,9 @@ class CallFile:
         if isinstance(added, dict):
             envelope["callscope"].update({name: added[name] for name in ("framework", "labels") if name in added})
         return envelope
+
+    def _words(self, text: str | None) -> str | None:
+        return redaction.words(text, self.policy)
 
     def _outcome(self) -> Any:
         given = self.ended or {}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from callscope.recorder.channel import Channel
     from callscope.recorder.logger import CallLogger
 
-_KEPT: Final = 4096
+_KEPT: Final = 1024
 """Handles kept by call id. Ended ones go first: rows that come late still find their call."""
 
 

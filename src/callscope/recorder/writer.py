@@ -160,7 +160,7 @@ class Writer:
 
     def _update(self, row: kinds.Row) -> None:
         call = row[1]
-        self._file(call).update(restore(row[5]))
+        self._known(call).update(restore(row[5]))
         self._stale.add(call)
 
     def _turn(self, row: kinds.Row) -> None:
@@ -235,12 +235,8 @@ class Writer:
     def _put_event(self, call: CallLog, ts_ms: int, kind: object, data: dict[str, Any]) -> None:
         file = self._file(call)
         name = kind if isinstance(kind, str) else str(wire.plain(kind))
-        record = {
-            "schema_version": SCHEMA_VERSION,
-            "ts": wire.format_ts(ts_ms),
-            "type": name,
-            "data": redaction.event_data(name, data, self._policy),
-        }
+        data = redaction.event_data(name, data, self._policy)
+        record = {"schema_version": SCHEMA_VERSION, "ts": wire.format_ts(ts_ms), "type": name, "data": data}
         self._append(file, file.events, record)
         file.count_event(Event(ts_ms=ts_ms, type=name, data=data))
         self._touched(call, file)
@@ -259,7 +255,7 @@ class Writer:
         self.open_calls.discard(call)
         self._stale.add(call)
         self._stale_since_ns = 0
-        file = self._file(call)
+        file = self._known(call)
         file.finish(restore(given), call.unix_ms(mono_ns, at_ms))
         self._appender.close(file.transcript)
         self._appender.close(file.events)
@@ -286,13 +282,18 @@ class Writer:
             owner=owner,
         )
 
-    def _file(self, call: CallLog) -> CallFile:
-        """The call's file with its directory claimed; raises `OSError` when that does not succeed."""
+    def _known(self, call: CallLog) -> CallFile:
+        """The call's file, whether or not it has a directory yet."""
         file = call.file
         if file is None or file.writer is not self._identity:  # a forked child going on with its parent's call
             file = self._new_file(call, owner=False)
             file.adopt(now_ms())
             call.file = file
+        return file
+
+    def _file(self, call: CallLog) -> CallFile:
+        """The call's file with its directory claimed; raises `OSError` when that does not succeed."""
+        file = self._known(call)
         if file.path is None:
             if monotonic_ns() < file.retry_at_ns:
                 raise OSError(file.claim_errno, "the call's directory cannot be made", str(file.planned))
@@ -347,7 +348,7 @@ class Writer:
             except OSError as error:
                 self._stale_since_ns = now
                 self._warn(_reason(error), f"the metadata of a call could not be written ({error}); it is tried again")
-                return
+                continue
             self._stale.discard(call)
 
     def _show_sign(self) -> None:

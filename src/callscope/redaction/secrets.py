@@ -69,7 +69,7 @@ _ASSIGNED: Final = re.compile(
     r"(?=[^\s'\"&,;\\]{0,99}[0-9]|[^\s'\"&,;\\]{16})([^\s'\"&,;\\]{6,}+)",
     re.IGNORECASE | re.ASCII,
 )
-_HEX: Final = re.compile(r"(?<![A-Za-z0-9_-])(?:[0-9a-f]{32,}+|[0-9A-F]{32,}+)(?![A-Za-z0-9])", re.ASCII)
+_HEX: Final = re.compile(r"(?<![A-Za-z0-9_-])(?=[0-9]{0,99}[A-Fa-f])(?=[A-Fa-f]{0,99}[0-9])(?:[0-9a-f]{32,}+|[0-9A-F]{32,}+)(?![A-Za-z0-9])", re.ASCII)
 _OPAQUE: Final = re.compile(
     r"(?<![A-Za-z0-9_+/.-])(?!(?:call|chatcmpl|resp|req|msg|run|toolu|item|event|thread)[-_])"
     r"(?=[a-z0-9_-]{0,99}[A-Z])(?=[A-Z0-9_-]{0,99}[a-z])(?=(?:[A-Za-z_-]{0,99}[0-9]){3})[A-Za-z0-9_-]{36,}+",
@@ -95,8 +95,10 @@ def is_suspicious(text: str, *, is_id: bool = False) -> bool:
     """The two sieves; False is certain. An id is suspicious if it begins as a key or is no single token."""
     if is_id:
         return text[:2] in _KNOWN_BEGINS or " " in text or "=" in text or "://" in text
+    if "uthorization" in text or "PRIVATE KEY" in text or "AKIA" in text or "ASIA" in text:
+        return True
     if not _TRIGGER.search(text):
-        return "AKIA" in text or "ASIA" in text
+        return False
     if len(text) > _SIEVED or max(map(len, text.split()), default=0) >= _LONG_WORD:
         return True
     if ":" not in text and "=" not in text:

@@ -170,12 +170,15 @@ def _run(text: str, tokens: list[_Token], index: int, first: Numeral) -> tuple[l
             break
         item = _numeral(tokens, look)
         if item is not None:
-            between = tokens[look - 1]
-            if look - last == 2 and between.word in SOUNDALIKES:  # noqa: PLR2004 -- exactly one word between
-                run.append(Numeral(between.start, between.end, "digit", SOUNDALIKES[between.word]))
             run.append(item)
             last = look
-        elif token.word not in _FILLERS and token.word not in SOUNDALIKES:
+        elif token.word in SOUNDALIKES:
+            after = _numeral(tokens, look + 1) if look + 1 < len(tokens) else None
+            if look - last > 1 or after is None or not (run[-1].kind == after.kind == "digit"):
+                break  # "twenty five to thirty five" are two numbers
+            run.append(Numeral(token.start, token.end, "digit", SOUNDALIKES[token.word]))
+            last = look
+        elif token.word not in _FILLERS:
             break
         look += 1
     return run, last + 1
