@@ -96,7 +96,7 @@ def test_a_status_is_the_one_that_is_read(tmp_path: Path) -> None:
     assert ids(tmp_path, statuses=["abandoned"]) == ["gone"]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "bm90IGpzb24", "W10", "\udcff", "WyIyMDI2LTExLTIxIiwxLCJ6eiJd"])
+@pytest.mark.parametrize("cursor", ["", "x", "bm90IGpzb24", "W10", "\udcff", "WyIyMDI2LTExLTIxIiwxLCJ6eiJd", "YSAxIGI"])
 def test_a_cursor_that_no_page_gave_is_an_error(tmp_path: Path, cursor: str) -> None:
     with pytest.raises(SettingError, match="cursor"):
         list_calls(tmp_path, now_ms=NOW_MS, limit=1, cursor=cursor)

@@ -86,8 +86,7 @@ def test_turns_come_in_the_order_of_their_index_whatever_the_order_of_the_lines(
     path = write_call(
         tmp_path,
         metadata=envelope(),
-        transcript=[row(turn_index=2, role="user", text="c"), row(turn_index=0, role="user", text="a")]
-        + [row(turn_index=1, role="assistant", text="b")],
+        transcript=[row(turn_index=index, role="user", text=text) for index, text in ((2, "c"), (0, "a"), (1, "b"))],
     )
 
     assert [turn.text for turn in read_call(path, now_ms=NOW_MS).turns] == ["a", "b", "c"]

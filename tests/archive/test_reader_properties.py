@@ -23,14 +23,13 @@ _values = st.recursive(
 _keys = st.sampled_from(
     [
         "schema_version", "ts", "timestamp", "turn_index", "role", "text", "latency", "cost", "interrupted", "heard",
-        "duration_ms", "user_text", "agent_text", "type", "data", "call_id", "started_at", "ended_at", "status", "caller",
-        "agent", "turns", "error", "recording_path", "callscope", "writer", "labels", "p50", "p50_ms",
+        "duration_ms", "user_text", "agent_text", "type", "data", "call_id", "started_at", "ended_at", "status",
+        "caller", "agent", "turns", "error", "recording_path", "callscope", "writer", "labels", "p50", "p50_ms",
     ]
 )  # fmt: skip
 _rows = st.dictionaries(_keys, _values, max_size=8)
-_pieces = st.binary(max_size=40) | st.sampled_from(
-    [b"\n", b"{", b'{"', b"\\ud800", b"NaN", b"\xef\xbb\xbf", b"\0", b"\r"]
-)
+_odd = [b"\n", b"{", b'{"', b"\\ud800", b"NaN", b"\xef\xbb\xbf", b"\0", b"\r"]
+_pieces = st.binary(max_size=40) | st.sampled_from(_odd)
 _junk = st.lists(_pieces, max_size=8).map(b"".join)
 _files = st.lists(_rows.map(lambda row: json.dumps(row).encode()) | _junk, max_size=6).map(b"\n".join)
 

@@ -45,7 +45,7 @@ def test_a_call_whose_writer_died_is_closed_with_what_its_rows_tell(tmp_path: Pa
     assert closed["callscope"]["writer"]["id"] == "gone"
     assert closed["callscope"]["usage"][0]["units"] == {"input_tokens": 12}
     assert "ended without closing it" in closed["callscope"]["end_reason"]
-    assert os.stat(path / "metadata.json").st_mode & 0o777 == 0o600
+    assert (path / "metadata.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_call_without_rows_is_closed_without_an_end_that_nobody_knows(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_recording_that_is_none_is_told(tmp_path: Path, content: bytes) -> Non
     path = write_call(tmp_path, metadata=envelope())
     (path / "recording.wav").write_bytes(content)
 
-    assert messages(path) == ["is no WAV file"]
+    assert messages(path) == ["no WAV file"]
 
 
 def test_a_recording_that_is_shorter_than_its_header_says_is_told(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from callscope.archive.reader import CallRecord, read_call
 from callscope.clock import now_ms
 from callscope.model.exchange import Exchange
-from callscope.timeline.fold import Fold
+from callscope.timeline.summary import summarise
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -22,12 +22,8 @@ class Recorded(msgspec.Struct, frozen=True):
 
     @property
     def exchanges(self) -> list[Exchange]:
-        fold = Fold(started_at_ms=self.record.call.started_at_ms)
-        for event in self.record.events:
-            fold.event(event)
-        for turn in self.record.turns:
-            fold.turn(turn)
-        return [*fold.drain(), *fold.finish(self.record.call.ended_at_ms)]
+        call = self.record.call
+        return list(summarise(call.started_at_ms, call.ended_at_ms, self.record.turns, self.record.events).exchanges)
 
     def spoken(self) -> list[tuple[str, str]]:
         """Role and text of what was said, without the tool's rows."""
@@ -66,5 +62,7 @@ class Sound:
 
 
 def read(root: Path, call_id: str) -> Recorded:
-    (path,) = root.glob(f"calls/*/*/*/{call_id}")
-    return Recorded(path, read_call(path, now_ms=now_ms()))
+    """The only call of that id (``*``: of any) under ``root``."""
+    paths = list(root.glob(f"calls/*/*/*/{call_id}"))
+    assert len(paths) == 1, f"{len(paths)} calls {call_id} under {root}"
+    return Recorded(paths[0], read_call(paths[0], now_ms=now_ms()))

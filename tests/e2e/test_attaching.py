@@ -27,20 +27,15 @@ SETUP_FILE = importlib.util.find_spec("callscope.adapters.pipecat_setup")
 EXAMPLE_SECONDS = 120
 
 
-class Killed(msgspec.Struct, frozen=True):
-    """A call whose bot died by SIGKILL while the caller was speaking."""
-
-    recorded: Recorded
-    finished: list[str]
-    """The caller's lines that had been answered by then."""
-
-
 class OtherBots(msgspec.Struct, frozen=True):
-    """Bots that were not the demo's own."""
+    """Three bots in processes of their own, and where each was told to record."""
 
-    one_line: Recorded
-    no_line: Recorded
-    killed: Killed
+    one_line: Path
+    no_line: Path
+    killed: Path
+    """This one died by SIGKILL while its caller was speaking."""
+    answered: list[str]
+    """The lines of its caller that had been answered by then."""
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +46,15 @@ def other_bots(tmp_path_factory: pytest.TempPathFactory) -> OtherBots:
 async def _other_bots(root: Path) -> OtherBots:
     assert SETUP_FILE is not None
     assert SETUP_FILE.origin is not None
-    setup = {"PIPECAT_SETUP_FILES": SETUP_FILE.origin}
+    one, none, killed = root / "one", root / "none", root / "killed"
     async with asyncio.TaskGroup() as bots:
-        one = bots.create_task(_example("pipecat_one_line.py", root / "one", {}))
-        none = bots.create_task(_example("pipecat_no_line.py", root / "none", setup))
-        killed = bots.create_task(_killed_call(root / "killed"))
-    return OtherBots(one.result(), none.result(), killed.result())
+        bots.create_task(_example("pipecat_one_line.py", one, {}))
+        bots.create_task(_example("pipecat_no_line.py", none, {"PIPECAT_SETUP_FILES": SETUP_FILE.origin}))
+        answered = bots.create_task(_killed_call(killed))
+    return OtherBots(one, none, killed, answered.result())
 
 
-async def _example(name: str, root: Path, extra: Mapping[str, str]) -> Recorded:
+async def _example(name: str, root: Path, extra: Mapping[str, str]) -> None:
     env = {**os.environ, "PATTER_LOG_DIR": str(root), "PORT": str(_free_port()), **extra}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -75,10 +70,9 @@ async def _example(name: str, root: Path, extra: Mapping[str, str]) -> Recorded:
             process.kill()
             await process.wait()
     assert process.returncode == 0, output.decode(errors="replace")
-    return read(root, "*")
 
 
-async def _killed_call(root: Path) -> Killed:
+async def _killed_call(root: Path) -> list[str]:
     """Kill the bot half a second into the caller's second line."""
     from callscope.demo.caller import call
     from callscope.demo.llm_server import LlmServer
@@ -103,7 +97,7 @@ async def _killed_call(root: Path) -> Killed:
     async with LlmServer().serving() as server:
         with pytest.raises(CallscopeError, match="ended with -9"):
             await talk_until_killed(server.port)
-    return Killed(read(root, "killed"), said[:-1])
+    return said[:-1]
 
 
 def _free_port() -> int:
@@ -133,7 +127,7 @@ def shape(recorded: Recorded) -> dict[str, object]:
 
 
 def test_a_bot_without_a_line_of_ours_leaves_the_same_record(other_bots: OtherBots) -> None:
-    assert shape(other_bots.no_line) == shape(other_bots.one_line)
+    assert shape(read(other_bots.no_line, "*")) == shape(read(other_bots.one_line, "*"))
 
 
 def test_the_example_bots_differ_in_two_imports_and_one_line() -> None:
@@ -171,11 +165,11 @@ def test_the_example_of_a_loop_of_ones_own_is_recorded(tmp_path: Path) -> None:
 
 
 def test_a_killed_bot_leaves_an_abandoned_call_with_every_turn_spoken_so_far(other_bots: OtherBots) -> None:
-    killed = other_bots.killed
+    killed = read(other_bots.killed, "killed")
     line = SCENARIOS["order"].lines[0].text
-    assert killed.finished == [line]
-    assert killed.recorded.record.call.status == "abandoned"
-    assert killed.recorded.spoken() == [
+    assert other_bots.answered == [line]
+    assert killed.record.call.status == "abandoned"
+    assert killed.spoken() == [
         ("assistant", GREETING),
         ("user", line),
         ("assistant", REPLIES[line].after_tool),
@@ -183,9 +177,9 @@ def test_a_killed_bot_leaves_an_abandoned_call_with_every_turn_spoken_so_far(oth
 
 
 def test_a_killed_bot_has_told_what_it_used_so_far(other_bots: OtherBots) -> None:
-    reports = [usage for usage in other_bots.killed.recorded.data_of("usage") if usage["service"] == "llm"]
+    reports = [usage for usage in read(other_bots.killed, "killed").data_of("usage") if usage["service"] == "llm"]
     assert len(reports) == 2
 
 
 def test_the_recording_of_a_call_whose_bot_was_killed_can_be_played(other_bots: OtherBots) -> None:
-    assert Sound(other_bots.killed.recorded).seconds > 5
+    assert Sound(read(other_bots.killed, "killed")).seconds > 5

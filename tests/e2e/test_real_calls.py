@@ -20,6 +20,8 @@ ALL = sorted(SCENARIOS)
 ANSWERED = ["barge_in", "error", "order"]
 OFFSET_MS = 300
 """How far the recording may be from the caller: pipecat keeps its buffers by its own clock."""
+RECORDING_SECONDS = 1.5
+"""How much longer or shorter: it fills with silence what it takes for pauses."""
 EAR_MS = 200
 """How far a recorded moment may be from the caller's ear: voice activity is judged in steps of 32 ms. On a machine
 that is too busy to carry sound in time, so much more as the caller noticed of that."""
@@ -167,6 +169,8 @@ def test_an_error_that_was_recovered_is_recorded_and_the_call_is_completed(calls
     recorded = calls.recorded["error"]
     (error,) = recorded.data_of("error")
     assert error["stage"] == "llm"
+    assert error["provider"] == "localhost"
+    assert error["model"] == MODEL
     assert error["category"] == "authentication"
     assert "Incorrect API key" in str(error["message"])
     assert recorded.record.call.callscope["errors"] == 1
@@ -218,7 +222,7 @@ def test_the_call_begins_and_ends_when_the_caller_connects_and_hangs_up(calls: C
 def test_the_recording_is_as_long_as_the_call(calls: Calls, scenario: str) -> None:
     call = calls.truths[scenario].call
     assert Sound(calls.recorded[scenario]).seconds == pytest.approx(
-        (call.hung_up_at_ms - call.connected_at_ms) / 1000, abs=1.5 + call.choppy_ms / 1000
+        (call.hung_up_at_ms - call.connected_at_ms) / 1000, abs=RECORDING_SECONDS + call.choppy_ms / 1000
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,7 +107,7 @@ class Mind(LLMService):  # type: ignore[misc]
         await self.push_frame(pf.LLMFullResponseStartFrame())
         try:
             await self._answer(self.answers.pop(0), frame.context)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- as pipecat's own services do
             await self.push_error(error_msg=f"Error during completion: {error}", exception=error)
         finally:
             await self.push_frame(pf.LLMFullResponseEndFrame())
@@ -158,9 +158,7 @@ class Voice(TTSService):  # type: ignore[misc]
             return
         await self.stop_ttfb_metrics()
         sound = b"\x10\x20" * int(SAMPLE_RATE * SOUND_SECONDS_A_SENTENCE)
-        yield pf.TTSAudioRawFrame(
-            audio=sound, sample_rate=SAMPLE_RATE, num_channels=1, context_id=context_id
-        )
+        yield pf.TTSAudioRawFrame(audio=sound, sample_rate=SAMPLE_RATE, num_channels=1, context_id=context_id)
 
 
 class Loudspeaker(BaseOutputTransport):  # type: ignore[misc]
@@ -362,6 +360,3 @@ def _read(path: Path) -> Recorded:
 
     metadata = json.loads((path / "metadata.json").read_text())
     return Recorded(path, metadata, rows("transcript.jsonl"), rows("events.jsonl"))
-
-
-Act = Callable[[Bot], Any]

@@ -13,7 +13,7 @@ from scripted_bot import Answer, Bot, Mind, Voice
 KEY = "sk-proj-MadeUpForThisTest0123456789abcdefghij"
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 -- what a client raises
     """What a provider's client raises when a key is wrong."""
 
     status_code = 401

@@ -79,6 +79,37 @@ def test_a_caller_who_speaks_again_was_not_answered() -> None:
     assert exchange.response_ms == 600
 
 
+def test_silence_lasts_until_the_next_sound_also_when_its_turn_is_told_later() -> None:
+    lost, _ = exchanges_of([*caller(0, 1000, turn_after=300), *caller(9000, 10_000, turn_after=300)], ended=20_000)
+    assert lost.silence_ms == 8000
+
+
+def test_a_turn_closed_after_its_answer_began_does_not_open_another() -> None:
+    (exchange,) = exchanges_of(
+        [
+            *[event for event in caller(0, 1000, turn_after=600) if event.type != "user_turn_stopped"],
+            at(1500, "agent_started_speaking"),
+            at(1600, "user_turn_stopped"),
+            at(3000, "agent_stopped_speaking"),
+        ]
+    )
+    assert exchange.response_ms == 500
+
+
+def test_a_turn_whose_end_was_never_told_does_not_take_that_of_the_next() -> None:
+    _, second = exchanges_of(
+        [
+            at(0, "user_turn_started"),
+            at(900, "transcript"),
+            *agent(1500, 3000),
+            at(5000, "user_turn_started"),
+            at(6000, "user_turn_stopped"),
+            *agent(6700, 8000),
+        ]
+    )
+    assert (second.wait_from, second.response_ms) == ("turn", 700)
+
+
 @pytest.mark.parametrize("last", ["client_disconnected", "call_ended", None])
 def test_a_last_turn_without_an_answer_is_silent_until_the_call_ends(last: str | None) -> None:
     events = caller(0, 1000)

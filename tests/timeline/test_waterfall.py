@@ -195,6 +195,79 @@ def test_work_from_before_a_pause_is_no_part_of_the_wait() -> None:
     assert parts_of(exchange) == parts_of(only(TURN + ANSWER))
 
 
+def test_sound_from_before_a_pause_is_not_on_its_way_out() -> None:
+    _, exchange = exchanges_of(
+        [
+            *agent(-9000, -8000),
+            *caller(-5000, -3200),
+            at(-3160, "tts_started", request_id="too early"),
+            at(-3150, "tts_first_audio", request_id="too early"),
+            *caller(-3000, 0, delay=0),
+            *agent(500, 900),
+        ]
+    )
+    assert parts_of(exchange) == [("Unexplained", 500)]
+
+
+def test_silence_at_the_beginning_of_the_sound_ends_with_the_answer() -> None:
+    exchange = only(
+        [
+            *caller(-1000, 0, delay=0),
+            at(0, "tts_started", request_id="s1"),
+            at(300, "tts_first_audio", request_id="s1", leading_silence_ms=400),
+            *agent(500, 900),
+        ]
+    )
+    assert parts_of(exchange) == [("Synthesis", 500)]
+
+
+def test_a_moment_after_the_answer_explains_nothing_of_it_even_if_told_before() -> None:
+    exchange = only(
+        [
+            *caller(-1000, 0, delay=0),
+            at(100, "tool_call", tool_call_id="t", name="slow"),
+            at(9000, "tool_result", tool_call_id="t"),
+            *agent(500, 900),
+        ]
+    )
+    assert parts_of(exchange) == [("Unexplained", 500)]
+
+
+def test_a_request_that_ended_in_a_tool_call_lasts_until_it_stopped() -> None:
+    exchange = only(
+        [
+            *caller(-1000, 0, delay=0),
+            at(0, "llm_started", request_id="l1"),
+            at(200, "llm_first_token", request_id="l1"),
+            at(400, "llm_stopped", request_id="l1", outcome="tool_call"),
+            at(400, "tool_call", tool_call_id="t", name="look"),
+            at(500, "tool_result", tool_call_id="t"),
+            *agent(500, 900),
+        ]
+    )
+    assert parts_of(exchange) == [("LLM", 400), ("Tool look", 100)]
+
+
+def test_one_end_of_a_turn_is_handed_over_once() -> None:
+    exchange = only(
+        [
+            *caller(-1000, 0, delay=0, turn_after=100),
+            at(150, "llm_started", request_id="l1"),
+            at(300, "llm_stopped", request_id="l1", outcome="failed"),
+            at(700, "llm_started", request_id="retry"),
+            at(900, "llm_first_token", request_id="retry"),
+            *agent(900, 1000),
+        ]
+    )
+    assert parts_of(exchange) == [
+        ("Turn detection", 100),
+        ("Handover", 50),
+        ("LLM, first call", 150),
+        ("Unexplained", 400),
+        ("LLM, second call", 200),
+    ]
+
+
 def test_marks_of_a_later_turn_do_not_leak_in() -> None:
     later = [
         at(1600, "llm_stopped", request_id="l1", outcome="completed"),

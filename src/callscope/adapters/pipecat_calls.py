@@ -92,7 +92,9 @@ class PipelineCall:
         if self._telephony_provider:
             seconds = round(max(0.0, now - self._began_ms) / 1000, 3)
             self._log.usage("telephony", provider=self._telephony_provider, at_ms=now, call_seconds=seconds)
-        if self._reason is None:  # no frame told of an end: it was torn down while it started, or stopped being observed
+        if (
+            self._reason is None
+        ):  # no frame told of an end: it was torn down while it started, or stopped being observed
             self._tell_end("", "an error ended the call" if self._errors.fatal else TORN_DOWN, "system", now)
         if self._started:
             self._log.end(error=self._errors.fatal, reason=self._reason, at_ms=now)
@@ -113,9 +115,9 @@ class PipelineCall:
             "STTMuteFrame": self._on_mute,
             "UserBackchannelFrame": self._event("user_backchannel"),
             "BotBackchannelFrame": self._event("agent_backchannel"),
-            "InputDTMFFrame": self._event("dtmf", {"from": "caller"}),
-            "OutputDTMFFrame": self._event("dtmf", {"from": "agent"}),
-            "OutputDTMFUrgentFrame": self._event("dtmf", {"from": "agent"}),
+            "InputDTMFFrame": self._event("dtmf", {"by": "caller"}),
+            "OutputDTMFFrame": self._event("dtmf", {"by": "agent"}),
+            "OutputDTMFUrgentFrame": self._event("dtmf", {"by": "agent"}),
             "ServiceUpdateSettingsFrame": self._on_settings,
             "LLMContextSummaryResultFrame": self._event("context_summarized"),
             "UserSpeakingFrame": look,
@@ -147,9 +149,7 @@ class PipelineCall:
         frame = data.frame
         changes: dict[str, Any] = dict(frame.settings if frame.delta is None else frame.delta.given_fields())
         told: dict[str, Any] = {"settings": sorted(changes)}
-        told.update(
-            {name: changes[name] for name in ("model", "voice") if isinstance(changes.get(name), str)}
-        )
+        told.update({name: changes[name] for name in ("model", "voice") if isinstance(changes.get(name), str)})
         self._log.event("settings_changed", told, at_ms=at_ms)
 
     def _on_end(self, data: Any, at_ms: float) -> None:
@@ -177,9 +177,7 @@ class PipelineCall:
     def _listen(self, pipeline: Any) -> None:
         heard: set[tuple[int, str]] = set()
         for processor in walk(pipeline):
-            transport = getattr(
-                processor, "_transport", None
-            )  # input and output share it; it has no public name
+            transport = getattr(processor, "_transport", None)  # input and output share it; it has no public name
             strategy = getattr(processor, "strategy", None)
             listened: tuple[tuple[Any, str, Any], ...] = (
                 (transport, "on_client_disconnected", self._on_disconnected),

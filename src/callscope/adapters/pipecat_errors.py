@@ -27,8 +27,6 @@ _NO_SOUND: Final = "completed with no audio"
 """Pipecat's own report, some seconds later, of what a failed synthesis leads to."""
 _STACK_FRAMES: Final = 24
 _CHAIN: Final = 4
-_STAGES: Final = frozenset({"stt", "llm", "tts", "realtime"})
-"""Kinds of which one can stand in for another."""
 _MAX_TEXT: Final = 8_000
 
 ERROR_RECOVERED: Final = "error_recovered"
@@ -37,9 +35,7 @@ ERROR_RECOVERED: Final = "error_recovered"
 class _Failure:
     __slots__ = ("at_ms", "exceptions", "id", "message", "processor")
 
-    def __init__(
-        self, id_: str, at_ms: float, service: Service, message: str, exceptions: list[BaseException]
-    ) -> None:
+    def __init__(self, id_: str, at_ms: float, service: Service, message: str, exceptions: list[BaseException]) -> None:
         self.id = id_
         self.at_ms = at_ms
         self.processor = service.name
@@ -51,8 +47,8 @@ class _Failure:
 class Errors:
     """Error frames into ``error`` events, at their first push: those that a switcher absorbs go no further.
 
-    ``recovered`` tells what is known at that moment: the service can still be given work, or another of its kind
-    can. When the same stage then does its work again, an ``error_recovered`` event names the error.
+    ``recovered`` is True when a failover takes the work over, False when the error ends the call; where it is left out,
+    nobody knows yet. When a stage that failed does its work again, an ``error_recovered`` event names the error.
     """
 
     def __init__(self, log: CallLog, services: Services) -> None:
@@ -99,19 +95,14 @@ class Errors:
             "stage": stage,
             **service.facts(),
             "fatal": fatal or None,
-            "recovered": not fatal and any(each.usable for each in self._peers(service)),
+            "recovered": False if fatal else self._services.has_stand_in(service) or None,
             "duplicate_of": self._same_cause(failure),
         }
-        self._log.event(
-            events.ERROR, {name: value for name, value in told.items() if value is not None}, at_ms=at_ms
-        )
+        self._log.event(events.ERROR, {name: value for name, value in told.items() if value is not None}, at_ms=at_ms)
         self._recent.append(failure)
         self._open.setdefault(stage, failure)
         if fatal:
             self.fatal = message
-
-    def _peers(self, service: Service) -> list[Service]:
-        return [service, *(self._services.all(service.kind) if service.kind in _STAGES else ())]
 
     def _same_cause(self, failure: _Failure) -> str | None:
         """The id of an earlier error that this one only repeats."""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _REFUSED: Final = frozenset({"authentication", "authorization", "invalid_request", "rate_limit", "quota"})
 """Errors with which a provider turns a request away before doing any work: nothing is billed."""
+_CLIENT_ERROR: Final = 400
+_SERVER_ERROR: Final = 500
+"""HTTP's classes, for a Pipecat before 1.8, which has no categories."""
 
 
 class Inference:
@@ -85,9 +88,7 @@ class Inferences:
         """The open or else the latest request of a language model."""
         return self._open.get(processor) or self._last.get(processor)
 
-    def first_token(
-        self, inference: Inference, at_ms: float, *, ttft_ms: float, thinking_ms: float | None
-    ) -> None:
+    def first_token(self, inference: Inference, at_ms: float, *, ttft_ms: float, thinking_ms: float | None) -> None:
         """The answer began; told once per request."""
         if inference.first_token or self._open.get(inference.service.name) is not inference:
             return
@@ -121,9 +122,7 @@ class Inferences:
             self._tell_unreported(unsure, at_ms)
         inference = self._open[service.name] = Inference(self._next(), service, at_ms)
         bound(self._open)
-        self._log.event(
-            events.LLM_STARTED, {"request_id": inference.id, **known(service.facts())}, at_ms=at_ms
-        )
+        self._log.event(events.LLM_STARTED, {"request_id": inference.id, **known(service.facts())}, at_ms=at_ms)
 
     def _on_text(self, data: Any, at_ms: float) -> None:
         inference = self._open.get(data.source.name)
@@ -139,8 +138,7 @@ class Inferences:
     def _on_error(self, data: Any, _at_ms: float) -> None:
         inference = self._open.get((data.frame.processor or data.source).name)
         if inference is not None:
-            category = getattr(getattr(data.frame, "category", None), "value", None)
-            inference.refused = category in _REFUSED and not inference.first_token
+            inference.refused = _is_refused(data.frame) and not inference.first_token
 
     def _on_stopped(self, data: Any, at_ms: float) -> None:
         inference = self._open.get(data.source.name)
@@ -202,3 +200,9 @@ class Inferences:
     def _next(self) -> str:
         self._count += 1
         return f"llm-{self._count}"
+
+
+def _is_refused(frame: Any) -> bool:
+    category = getattr(getattr(frame, "category", None), "value", None)
+    status = getattr(getattr(frame, "exception", None), "status_code", None)
+    return category in _REFUSED or (isinstance(status, int) and _CLIENT_ERROR <= status < _SERVER_ERROR)

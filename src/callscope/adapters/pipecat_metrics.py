@@ -35,13 +35,12 @@ _WORTH_TELLING_MS: Final = 1
 
 
 class Metrics:
-    """Metrics frames into usage events and into what the requests tell. Keyed by processor, as several services of a
-    kind are normal; billed by provider and model.
+    """Metrics frames into usage events and into what the requests tell.
+
+    Keyed by processor, as several services of a kind are normal; billed by provider and model.
     """
 
-    def __init__(
-        self, log: CallLog, services: Services, inferences: Inferences, syntheses: Syntheses
-    ) -> None:
+    def __init__(self, log: CallLog, services: Services, inferences: Inferences, syntheses: Syntheses) -> None:
         self._log = log
         self._services = services
         self._inferences = inferences

@@ -32,6 +32,7 @@ _HOSTS: Final = {
 }
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 -- compared with, not bound
 _MAX_DEPTH: Final = 16
+_FAILOVER: Final = "ServiceSwitcherStrategyFailover"
 
 
 class Service:
@@ -61,6 +62,11 @@ class Service:
         """Whether Pipecat still gives it work (before 1.8 it always did)."""
         return bool(getattr(self._processor, "is_usable", True))
 
+    @property
+    def may_be_replaced(self) -> bool:
+        """Whether a failover would replace it now."""
+        return not getattr(self._processor, "is_usable", False)
+
     def facts(self) -> dict[str, Any]:
         """Who it is, as events tell it."""
         return {"processor": self.name, "provider": self.provider, "model": self.model}
@@ -72,6 +78,7 @@ class Services:
     def __init__(self) -> None:
         self._by_name: dict[str, Service] = {}
         self._outputs: dict[int, bool] = {}
+        self._failovers: list[list[Service]] = []
         self.classes: set[str] = set()
         """Names of all classes that the pipeline's processors are made of."""
 
@@ -80,6 +87,13 @@ class Services:
         for processor in walk(pipeline):
             self.classes.update(class_names(processor))
             self.of(processor)
+            if _FAILOVER in class_names(getattr(processor, "strategy", None)):
+                self._failovers.append([self.of(each) for each in processor.services])
+
+    def has_stand_in(self, service: Service) -> bool:
+        """Whether a failover takes over from a service that just failed. Since 1.8 it does so from an unusable one."""
+        group = next((group for group in self._failovers if service in group), [])
+        return service.may_be_replaced and any(each.usable for each in group if each is not service)
 
     def of(self, processor: Any) -> Service:
         """The service that a processor is; its kind is ``other`` for one that is none."""
@@ -155,9 +169,7 @@ def _kind(processor: Any) -> str:
 def _provider(processor: Any) -> str | None:
     if _SERVICE not in class_names(processor):
         return None
-    named = next(
-        (found[1] for cls in type(processor).__mro__ if (found := _PROVIDER.match(cls.__module__))), None
-    )
+    named = next((found[1] for cls in type(processor).__mro__ if (found := _PROVIDER.match(cls.__module__))), None)
     # One client class serves many OpenAI-compatible providers: the address tells which.
     return (_host_provider(processor) or named) if named in {None, "openai"} else named
 

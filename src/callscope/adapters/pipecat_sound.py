@@ -55,9 +55,7 @@ class Sound:
             start, self._copied = self._copied, end
             self._keep(bytes(caller[start:end]), bytes(agent[start:end]), sample_rate)
 
-    def _on_tracks(
-        self, _processor: Any, caller: bytes, agent: bytes, sample_rate: int, _num_channels: int
-    ) -> None:
+    def _on_tracks(self, _processor: Any, caller: bytes, agent: bytes, sample_rate: int, _num_channels: int) -> None:
         start, self._copied = self._copied, 0
         self._buffer = None
         self._keep(bytes(caller[start:]), bytes(agent[start:]), sample_rate)

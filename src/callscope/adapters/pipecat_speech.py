@@ -96,9 +96,7 @@ class Speech:
         delay_ms = data.frame.stop_secs * 1000
         self._user_speaking = False
         self._user_ended_ms = _decided(data.frame, at_ms) - delay_ms
-        self._log.event(
-            events.USER_STOPPED_SPEAKING, {"delay_ms": round(delay_ms)}, at_ms=self._user_ended_ms
-        )
+        self._log.event(events.USER_STOPPED_SPEAKING, {"delay_ms": round(delay_ms)}, at_ms=self._user_ended_ms)
 
     def _on_user_turn_started(self, _data: Any, at_ms: float) -> None:
         if self._aggregated("LLMUserAggregator"):
@@ -216,7 +214,7 @@ class Speech:
         return not expects and self._words.is_played
 
     def _give_up_agent(self) -> None:
-        """No more is coming: write what was heard, or was to be heard and failed. A reply cut off unheard is no turn."""
+        """No more is coming: write what was heard, or failed to be. A reply that was cut off unheard is no turn."""
         voiceless = not (self._services.all("tts") or self._services.all("realtime"))
         if self._began_ms is not None or voiceless or self._errors.failing("tts"):
             self._close_agent(interrupted=False)

@@ -77,9 +77,7 @@ class Syntheses:
     def _on_text(self, data: Any, _at_ms: float) -> None:
         frame = data.frame
         if type(frame).__name__ == "AggregatedTextFrame" and frame.context_id and not frame.skip_tts:
-            self._text_lengths[frame.context_id] = self._text_lengths.get(frame.context_id, 0) + len(
-                frame.text
-            )
+            self._text_lengths[frame.context_id] = self._text_lengths.get(frame.context_id, 0) + len(frame.text)
             bound(self._text_lengths)
 
     def _on_started(self, data: Any, at_ms: float) -> None:
@@ -106,9 +104,7 @@ class Syntheses:
         told = {
             "request_id": synthesis.id,
             "ttfb_ms": None if synthesis.ttfb_ms is None else round(synthesis.ttfb_ms),
-            "leading_silence_ms": None
-            if synthesis.leading_silence_ms is None
-            else round(synthesis.leading_silence_ms),
+            "leading_silence_ms": None if synthesis.leading_silence_ms is None else round(synthesis.leading_silence_ms),
         }
         self._log.event(events.TTS_FIRST_AUDIO, known(told), at_ms=at_ms)
         self._errors.worked("tts", synthesis.service.name, at_ms)

@@ -44,9 +44,7 @@ class Tools:
             return  # progress of a call that goes on
         error = getattr(frame, "error", None)
         told = (
-            {"outcome": "failed", "message": str(error)}
-            if error
-            else {"outcome": "completed", "result": frame.result}
+            {"outcome": "failed", "message": str(error)} if error else {"outcome": "completed", "result": frame.result}
         )
         self._tell(frame, at_ms, told)
 

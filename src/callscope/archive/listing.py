@@ -10,10 +10,10 @@ page before it, so calls that arrive meanwhile neither repeat nor hide any.
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 import difflib
 import os
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,8 @@ _NEAREST: Final = 3
 _NEAREST_OF: Final = 5_000
 """Calls, newest first, among which a mistyped name is looked for."""
 _CANDIDATES: Final = 10
+
+_CURSOR: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{1,15}) (.+)", re.DOTALL)
 
 _Key = tuple[str, int, str]
 """Day as ``2026-11-21``, start, name: what calls are sorted by."""
@@ -228,14 +230,16 @@ def _unknown(root: Path, call: str, paths: list[Path]) -> str:
 
 
 def _encode_cursor(key: _Key) -> str:
-    document = msgspec.json.encode([key[0], key[1], os.fsencode(key[2]).hex()])
+    document = os.fsencode(f"{key[0]} {key[1]} {key[2]}")
     return base64.urlsafe_b64encode(document).decode().rstrip("=")
 
 
 def _decode_cursor(cursor: str) -> _Key:
     try:
         document = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        day, started_at_ms, name = msgspec.json.decode(document, type=_Key)
-        return day, started_at_ms, os.fsdecode(bytes.fromhex(name))
-    except (binascii.Error, ValueError) as error:
-        raise SettingError(f"the cursor {cursor!r} is none that a list gave as next") from error
+    except ValueError:  # binascii.Error is one
+        document = b""
+    match = _CURSOR.fullmatch(os.fsdecode(document))
+    if match is None:
+        raise SettingError(f"the cursor {cursor!r} is none that a list gave as next")
+    return match[1], int(match[2]), match[3]

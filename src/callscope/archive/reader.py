@@ -106,8 +106,8 @@ def read_metadata(directory: str) -> tuple[dict[str, Any] | None, list[Problem]]
         meta = jsonl.decode_object(content.data)
         if meta is not None:
             return meta, []
-        complaint = "is not a JSON object" if content.data.strip() else "is empty"
-    message = f"{complaint or 'is missing'}: the directory and the rows tell what is known"
+        complaint = "not a JSON object" if content.data.strip() else "empty"
+    message = f"{complaint or 'missing'}: the directory and the rows tell what is known"
     return None, [Problem(file=METADATA, line=None, message=message)]
 
 
@@ -118,7 +118,7 @@ def read_file(path: str) -> Content:
     except FileNotFoundError:
         return Content(None)
     except OSError as error:
-        reason = "is a symbolic link, which is not followed" if _is_link(path) else f"cannot be read ({error.strerror})"
+        reason = "a symbolic link, which is not followed" if _is_link(path) else f"cannot be read ({error.strerror})"
         return Content(None, reason)
     except ValueError:  # a NUL in the path
         return Content(None)
@@ -161,7 +161,7 @@ def is_orphan(name: str) -> bool:
 def _read_all(fd: int) -> Content:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
-        return Content(None, "is not a regular file")
+        return Content(None, "not a regular file")
     data = os.read(fd, min(status.st_size + 1, _MAX_BYTES))
     while len(data) != status.st_size and len(data) < _MAX_BYTES:
         more = os.read(fd, _MAX_BYTES - len(data))
@@ -169,7 +169,7 @@ def _read_all(fd: int) -> Content:
             break
         data += more
     if len(data) >= _MAX_BYTES:
-        return Content(data, f"is longer than {_MAX_BYTES // 1024**2} MB: the rest was not read")
+        return Content(data, f"longer than {_MAX_BYTES // 1024**2} MB: the rest was not read")
     return Content(data)
 
 

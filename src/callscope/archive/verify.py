@@ -121,7 +121,7 @@ def _sound(path: Path) -> list[Problem]:
 
 def _wav_problem(header: bytes, size: int) -> str | None:
     if len(header) < _WAV_HEADER.size or header[:4] != b"RIFF" or header[8:12] != b"WAVE":
-        return "is no WAV file"
+        return "no WAV file"
     (riff_bytes,) = struct.unpack_from("<I", header, 4)
     if riff_bytes + _RIFF_BEFORE > size:
         return f"its header tells of {riff_bytes + _RIFF_BEFORE} bytes, the file has {size}"

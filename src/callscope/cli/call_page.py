@@ -48,10 +48,10 @@ def title(call: Call) -> Text:
 def _head(console: Console, record: CallRecord, timeline: Timeline) -> None:
     call = record.call
     console.print(title(call))
-    length = "in progress" if call.status == IN_PROGRESS else figures.clock(call.duration_ms)
+    length = "in progress" if call.status == IN_PROGRESS else f"length {figures.clock(call.duration_ms)}"
     people = " → ".join(clean(end) for end in (call.caller, call.callee) if end)
     facts: dict[str, Sequence[str | None]] = {
-        "when": [figures.moment(call.started_at_ms), f"length {length}"],
+        "when": [figures.moment(call.started_at_ms), length],
         "who": [people, call.direction, call.telephony_provider],
         "waits": _waits(timeline),
         "trouble": _trouble(record, timeline),
@@ -105,7 +105,7 @@ def _problems(console: Console, record: CallRecord, timeline: Timeline) -> None:
     lines = [(_since(problem.at_ms, record.call), problem.text) for problem in timeline.problems]
     for problem in record.problems:
         where = problem.file if problem.line is None else f"{problem.file} line {problem.line}"
-        lines.append(("file", f"{where} {problem.message}" if problem.line is None else f"{where}: {problem.message}"))
+        lines.append(("file", f"{where}: {problem.message}"))
     if not lines:
         return
     console.print()
@@ -153,13 +153,13 @@ def transcript_row(line: transcript.Line, call: Call) -> tuple[Text, Text, Text,
 
 
 def _waterfalls(console: Console, call: Call, exchanges: Sequence[Exchange], slowest: int) -> None:
-    worth = [exchange for exchange in exchanges if exchange.parts or exchange.answered_at_ms is None]
+    worth = [exchange for exchange in exchanges if waterfall.is_telling(exchange)]
     drawn = sorted(worth, key=lambda exchange: exchange.response_ms or exchange.silence_ms or 0, reverse=True)[:slowest]
     for exchange in sorted(drawn, key=lambda exchange: exchange.index):
         console.print()
         console.print(waterfall.heading(exchange, started_at_ms=call.started_at_ms))
         waterfall.render(console, exchange)
     if len(drawn) < len(worth):
-        left = len(worth) - len(drawn)
+        left = figures.count(len(worth) - len(drawn), "quicker exchange")
         console.print()
-        console.print(Text(f"{left} quicker exchanges are not drawn: --slowest {len(worth)} draws all", style="dim"))
+        console.print(Text(f"{left} not drawn: --slowest {len(worth)} draws all", style="dim"))

@@ -28,6 +28,9 @@ _LOST_ADVICE: Final = {
     "permission": "give the agent's user write access to the archive",
     "file_too_large": "raise the agent's file size limit (ulimit -f)",
     "io_error": "look at the disk",
+    "buffer_full": "the disk is slower than the calls: use a faster one, or raise CALLSCOPE_BUFFER_ROWS and _MB",
+    "closed": "rows came after the logger was closed: close it after the last call",
+    "invalid": "the recorder could not handle them: please report it",
 }
 
 

@@ -80,8 +80,11 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _run(args: Sequence[str] | None) -> int:
     try:
-        code = program.main(args=args, prog_name="callscope", standalone_mode=False)
+        with program.make_context("callscope", list(sys.argv[1:] if args is None else args)) as context:
+            program.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
     except CallscopeError as error:
         return _complain(str(error), error.exit_code)
     except click.UsageError as error:
@@ -96,7 +99,7 @@ def _run(args: Sequence[str] | None) -> int:
         return _BROKEN_PIPE
     except OSError as error:
         return _complain(str(error), 1)
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def _complain(message: str, exit_code: int) -> int:

@@ -10,7 +10,7 @@ from callscope.archive.listing import DAY_MS
 from callscope.errors import SettingError
 from callscope.model.wire import parse_ts
 
-_AGO: Final = re.compile(r"(\d{1,6})\s*(s|m|h|d|w)")
+_AGO: Final = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)")
 _UNIT_MS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
 
 

@@ -42,7 +42,9 @@ class Line(NamedTuple):
 
 def lines_of(turns: Sequence[Turn], events: Sequence[Event], exchanges: Sequence[Exchange]) -> list[Line]:
     """Turns and what is worth telling beside them, in the order of their moments."""
-    waits: dict[int | None, Exchange] = {exchange.agent_turn_index: exchange for exchange in exchanges if exchange.agent_turn_index is not None}
+    waits: dict[int | None, Exchange] = {
+        exchange.agent_turn_index: exchange for exchange in exchanges if exchange.agent_turn_index is not None
+    }
     said = [turn_line(turn, waits.get(turn.turn_index) if turn.role == "assistant" else None) for turn in turns]
     told = [line for event in events if (line := event_line(event)) is not None]
     return [line for _, _, line in sorted([*_keyed(said, 0), *_keyed(told, 1)], key=lambda item: item[:2])]

@@ -38,9 +38,14 @@ def heading(exchange: Exchange, *, started_at_ms: int | None) -> Text:
     return line
 
 
+def is_telling(exchange: Exchange) -> bool:
+    """Whether there is something to draw: a part that is known, or an answer that never came."""
+    return exchange.answered_at_ms is None or any(part.stage != UNEXPLAINED for part in exchange.parts)
+
+
 def render(console: Console, exchange: Exchange) -> None:
-    """Print the parts and their sum; nothing where no part is known."""
-    if not exchange.response_ms or all(part.stage == UNEXPLAINED for part in exchange.parts):
+    """Print the parts and their sum; nothing for an exchange without an answer."""
+    if not exchange.response_ms:
         return
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(width=2)

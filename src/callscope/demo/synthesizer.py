@@ -36,7 +36,7 @@ class EspeakTTSService(TTSService):  # type: ignore[misc]  # pipecat has no type
         try:
             sound = await asyncio.to_thread(speak, text, self._espeak_voice)
         except RuntimeError as error:
-            yield ErrorFrame(error=f"espeak-ng: {error}", exception=error)
+            yield ErrorFrame(error=str(error), exception=error)
             return
         finally:
             await self.stop_ttfb_metrics()

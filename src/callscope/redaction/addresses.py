@@ -36,7 +36,8 @@ _NO_NAME: Final = frozenset(
         "it", "them", "that", "this", "me", "him", "her", "us", "is", "are", "was", "were", "be", "look",
         "looking", "online", "available", "find", "found", "visit", "shop", "order", "bought", "buy", "see",
         "check", "out", "here", "there", "not", "and", "or", "go", "went", "arrive", "stay", "staying",
-        "work", "works", "working", "worked", "up", "back", "meet", "down", "one", "you",
+        "work", "works", "working", "worked", "up", "back", "meet", "down", "one", "you", "it's", "its",
+        "email", "mail", "address", "my", "the", "a", "to", "by",
     }
 )  # fmt: skip
 """Words before "at shop dot com" that are nobody's mailbox."""
@@ -100,11 +101,16 @@ def _parts_start(text: str, start: int) -> int:
             if part == gap:
                 break
             start = part
-        elif _is_spelled(word) and _is_spelled(_word_at(text, start)):
+        elif _goes_on(word, _word_at(text, start)):
             start = before
         else:
             break
     return start
+
+
+def _goes_on(word: str, part: str) -> bool:
+    """Whether a word and the part after it are one: "j o", "smith nine"."""
+    return _is_spelled(part) and (_is_spelled(word) or (len(part) > 1 and word not in _NO_NAME))
 
 
 def _is_spelled(word: str) -> bool:

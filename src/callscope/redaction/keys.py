@@ -20,16 +20,15 @@ _MACHINE: Final = frozenset(
         "strategy", "transport", "exception_type", "error_code", "finish_reason", "direction", "status",
         "duplicate_of", "language", "voice", "framework", "version", "mode", "provider_mode",
         "telephony_provider", "unit", "currency", "encoding", "id", "call_id", "trace_id", "span_id",
-        "request_id", "tool_call_id", "session_id", "fingerprint", "sample_rate", "endpoint", "region",
-        "level", "logger", "interrupted", "latency", "cost", *UNITS,
+        "request_id", "tool_call_id", "session_id", "fingerprint", "endpoint", "region", "level", "logger",
     }
 )  # fmt: skip
 USUAL: Final = frozenset(
     {
-        *_MACHINE, *WORD_KEYS, "user_text", "agent_text", "name", "code", "delay_ms", "duration_ms",
-        "ttft_ms", "thinking_ms", "ttfb_ms", "leading_silence_ms", "text_length", "heard_characters",
-        "generated_characters", "complete", "probability", "usage_reported", "unreported_requests",
-        "recovered", "fatal",
+        *_MACHINE, *UNITS, "latency", "cost", "interrupted", "sample_rate", *WORD_KEYS, "user_text",
+        "agent_text", "name", "code", "delay_ms", "duration_ms", "ttft_ms", "thinking_ms", "ttfb_ms",
+        "leading_silence_ms", "text_length", "heard_characters", "generated_characters", "complete",
+        "probability", "usage_reported", "unreported_requests", "recovered", "fatal",
     }
 )  # fmt: skip
 """Keys that tell no secret and no number of a party; most rows have no others."""

@@ -13,6 +13,8 @@ _MASKED: Final = re.compile(r"\*\*\*.{0,4}", re.DOTALL)
 _HASHED: Final = re.compile(r"sha256:[0-9a-f]{16}")
 _URI: Final = re.compile(r"(?:tel|sips?):([^@;?]*)", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[+(]*+\d[\d\s().\-/\u00a0\u2010-\u2015]*+")
+_DATE: Final = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?")
+_SHORTEST_NUMBER: Final = 7
 _MAX_NUMBER_CHARACTERS: Final = 64
 
 
@@ -46,8 +48,8 @@ def hashed(raw: str, *, key: str | None = None) -> str:
 
 
 def is_number(raw: str) -> bool:
-    """Whether this is written as a phone number, also inside a ``tel:`` or ``sip:`` address."""
-    return bool(_digits(raw))
+    """Whether this is a ``tel:`` or ``sip:`` address, or is written as a number of some length and is no date."""
+    return bool(_URI.match(raw)) or (len(_digits(raw)) >= _SHORTEST_NUMBER and not _DATE.fullmatch(raw))
 
 
 def _bare(raw: str) -> str:

@@ -24,6 +24,7 @@ _SHORTEST_SECRET: Final = 8
 _LONGEST_TOKEN: Final = 128
 _IN_TOKENS: Final = str.maketrans("", "", "-_.:/@+#=~%")
 _NUMBERS: Final = frozenset((int, float, bool, type(None)))
+_BINARY: Final = (bytes, bytearray)
 _CARDS_FROM: Final = 10**12
 _CARDS_TO: Final = 10**19
 _TURN_WORDS: Final = frozenset(("text", "heard", "user_text", "agent_text"))
@@ -93,7 +94,7 @@ def _masked_object(data: dict[str, Any], policy: Policy, depth: int) -> dict[str
     out: dict[str, Any] = {}
     same = True
     for key, value in list(data.items()):  # a copy: the caller may still be writing to its own dict
-        name = key if type(key) is str and key.isidentifier() else secrets.mask(_key(key))
+        name = _masked_key(key)
         kind = kinds(name)
         new: Any
         if type(value) is str and kind in ("words", "other"):
@@ -157,9 +158,7 @@ class _Walk:
         for index, (key, value) in enumerate(list(data.items())):
             name = _key(key)
             kind = kinds(name)
-            if not is_name(name):
-                name = f"key_{index}" if self._off else personal.redact(name)
-            name = _free(name, out)
+            name = _free(self._key(name, index), out)
             new = self._value(value, kind, depth)
             out[name] = new
             if new is None and value is not None:
@@ -167,16 +166,21 @@ class _Walk:
         out.update(lengths)
         return out
 
+    def _key(self, key: str, index: int) -> str:
+        if is_name(key):
+            return secrets.mask_id(key)
+        return f"key_{index}" if self._off else personal.redact(key)
+
     def _value(self, value: Any, kind: Kind, depth: int) -> Any:
         """The value as it may be written; None for what may not."""
-        if value is None or (value == "" and not self._off):
+        if value is None or (isinstance(value, str) and not value and not self._off):
             return value
         if kind == "secret":
             return _placeholder(value)
         if kind in ("words", "private") and self._off:
             return None
         if kind == "private" and isinstance(value, str | int | float) and not isinstance(value, bool):
-            return value if isinstance(value, str) and personal.redact(value) != value else "[number]"
+            return "[number]"
         if isinstance(value, str):
             return self._text(str.__str__(value), kind)
         return self._other(value, depth)
@@ -211,7 +215,8 @@ def _nothing_known(key: str) -> Kind:
 
 def _placeholder(value: Any) -> Any:
     """What stands for a secret; flags, and the absence of a secret, are none."""
-    return value if value is None or isinstance(value, bool) or value == "" else secrets.PLACEHOLDER
+    nothing = value is None or isinstance(value, bool) or (isinstance(value, str) and not value)
+    return value if nothing else secrets.PLACEHOLDER
 
 
 def _party(value: str, policy: Policy) -> str:
@@ -224,6 +229,11 @@ def _is_token(value: str) -> bool:
 
 def _is_card(value: float) -> bool:
     return _CARDS_FROM <= value < _CARDS_TO and personal.is_issued_card(str(int(value)))
+
+
+def _masked_key(key: object) -> str:
+    name = key if type(key) is str else _key(key)
+    return secrets.mask_id(name) if is_name(name) else secrets.mask(name)
 
 
 def _key(key: object) -> str:
@@ -241,7 +251,9 @@ def _length(value: Any) -> int:
 
 def _plain(value: Any) -> Any:
     """A foreign object as JSON will hold it, so that its texts are looked at before they are written."""
+    if isinstance(value, _BINARY):
+        return wire.plain(value)
     try:
-        return msgspec.to_builtins(value)
+        return msgspec.to_builtins(value, builtin_types=_BINARY)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return wire.plain(value)

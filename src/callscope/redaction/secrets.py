@@ -54,22 +54,25 @@ _BEARER: Final = re.compile(
     r"\bBearer\s{1,8}+(?=[A-Za-z._~+/=-]{0,99}[0-9])([A-Za-z0-9._~+/=-]{8,}+)", re.IGNORECASE | re.ASCII
 )
 _HEADER: Final = re.compile(
-    r"\b(?:proxy-)?authorization\\?['\"]?\s{0,4}+[:=,]\s{0,4}+b?\\?['\"]?"
-    r"(?:(?:bearer|basic|token|digest|apikey|key)\s{1,8}+)?+(?!\[secret\])([^\s'\",;\\]{3,}+)",
+    r"\b(?:proxy-)?authorization\\?['\"]?\s{0,4}+[:=,]\s{0,4}+(?:b(?=['\"]))?\\?['\"]?"
+    r"(?:(?:bearer|basic|token|digest|apikey|key)\s{1,8}+)?+(?!\[[a-z]{3,7}\])([^\s'\",;\\]{3,}+)",
     re.IGNORECASE | re.ASCII,
 )
 _URL: Final = re.compile(r"://[^\s/@:'\"]{0,256}+:(?!\[secret\]@)([^\s/@'\"]{1,512}+)@", re.ASCII)
 _PASSWORD: Final = re.compile(
-    r"(?:passw(?:or)?d|passphrase|pwd)\\?['\"]?\s{0,4}+[:=]\s{0,4}+\\?['\"]?(?!\[secret\])([^\s'\"&,;\\]{3,}+)",
+    r"(?:passw(?:or)?d|passphrase|pwd)\\?['\"]?\s{0,4}+[:=]\s{0,4}+\\?['\"]?(?!\[[a-z]{3,7}\])([^\s'\"&,;\\]{3,}+)",
     re.IGNORECASE | re.ASCII,
 )
 _ASSIGNED: Final = re.compile(
     r"(?:key|secret|token|signature|credentials?|cookie)(?:\sprovided|\sis|\swas)?"
-    r"\\?['\"]?\s{0,4}+[:=]\s{0,4}+\\?['\"]?(?:(?:bearer|basic|token)\s{1,8}+)?+(?!\[secret\])"
+    r"\\?['\"]?\s{0,4}+[:=]\s{0,4}+\\?['\"]?(?:(?:bearer|basic|token)\s{1,8}+)?+(?!\[[a-z]{3,7}\])"
     r"(?=[^\s'\"&,;\\]{0,99}[0-9]|[^\s'\"&,;\\]{16})([^\s'\"&,;\\]{6,}+)",
     re.IGNORECASE | re.ASCII,
 )
-_HEX: Final = re.compile(r"(?<![A-Za-z0-9_-])(?=[0-9]{0,99}[A-Fa-f])(?=[A-Fa-f]{0,99}[0-9])(?:[0-9a-f]{32,}+|[0-9A-F]{32,}+)(?![A-Za-z0-9])", re.ASCII)
+_HEX: Final = re.compile(
+    r"(?<![A-Za-z0-9_-])(?=[0-9]{0,99}[A-Fa-f])(?=[A-Fa-f]{0,99}[0-9])(?:[0-9a-f]{32,}+|[0-9A-F]{32,}+)(?![A-Za-z0-9])",
+    re.ASCII,
+)
 _OPAQUE: Final = re.compile(
     r"(?<![A-Za-z0-9_+/.-])(?!(?:call|chatcmpl|resp|req|msg|run|toolu|item|event|thread)[-_])"
     r"(?=[a-z0-9_-]{0,99}[A-Z])(?=[A-Z0-9_-]{0,99}[a-z])(?=(?:[A-Za-z_-]{0,99}[0-9]){3})[A-Za-z0-9_-]{36,}+",
@@ -111,7 +114,7 @@ def mask(text: str) -> str:
     """The text with every secret as ``[secret]``; the same object when there is none."""
     if len(text) < _SHORTEST or not is_suspicious(text):
         return text
-    return spans.replace(text, find(text))
+    return spans.settle(text, lambda rest: spans.replace(rest, find(rest)))
 
 
 def mask_id(text: str) -> str:

@@ -15,6 +15,8 @@ WINDOW: Final = 65_536
 """Characters that one regular expression is given at most."""
 OVERLAP: Final = 4_096
 
+_GLANCES: Final = 8
+
 _SPACE: Final = re.compile(r"\s")
 
 
@@ -38,9 +40,7 @@ def find(text: str, finder: Finder) -> list[Span]:
         return unite(finder(text))
     found: list[Span] = []
     for start, end in _windows(text):
-        found.extend(
-            Span(start + span.start, start + span.end, span.label) for span in finder(text[start:end])
-        )
+        found.extend(Span(start + span.start, start + span.end, span.label) for span in finder(text[start:end]))
     return unite(found)
 
 
@@ -69,6 +69,21 @@ def replace(text: str, found: list[Span]) -> str:
         done = span.end
     parts.append(text[done:])
     return "".join(parts)
+
+
+def settle(text: str, once: Callable[[str], str]) -> str:
+    """``once`` applied until nothing changes any more, in texts of one window.
+
+    A placeholder ends what stood before it, so what is left beside one can look different at a second glance.
+    """
+    for _ in range(_GLANCES):
+        new = once(text)
+        if new == text:
+            return text
+        text = new
+        if len(text) > WINDOW:
+            break
+    return text
 
 
 def _windows(text: str) -> Iterator[tuple[int, int]]:

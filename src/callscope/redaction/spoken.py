@@ -32,8 +32,10 @@ LONGEST_CARD: Final = 19
 _TOKEN: Final = re.compile(
     r"\[(?:secret|card|iban|email|ssn|account|phone|number)\]"
     r"|(?<![0-9A-Za-z])(?=[0-9-]{0,36}[A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
+    r"|(?<!\d)[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?!\d)"
     r"|\d++|[^\W\d_]++(?:['\u2019][^\W\d_]++)?"
 )
+"""Placeholders, UUIDs and times of day (which no run goes across), groups of digits, and words."""
 _GAP: Final = re.compile(r"[\s.,;!?()/_+*#'\"\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff\u00ad-]{0,16}")
 """What may stand between two numerals of one run; ``:`` (times), ``$`` and ``@`` may not."""
 _DIGIT: Final = re.compile(r"\d")
@@ -55,9 +57,7 @@ _FILLERS: Final = frozenset(
 _CUES: Final = {
     **dict.fromkeys(("social", "ssn"), "ssn"),
     **dict.fromkeys(("account", "acct", "routing", "aba"), "account"),
-    **dict.fromkeys(
-        ("card", "code", "pin", "passcode", "password", "otp", "cvv", "cvc", "ending", "ends"), "number"
-    ),
+    **dict.fromkeys(("card", "code", "pin", "passcode", "password", "otp", "cvv", "cvc", "ending", "ends"), "number"),
 }
 _SHORT_CUES: Final = frozenset(("pin", "cvv", "cvc"))
 _ENDING: Final = frozenset(("ending", "ends", "code"))
@@ -86,7 +86,7 @@ _DATE: Final = (
     r"(?:(?:19|20)\d\d[-/.](?:0?[1-9]|1[0-2])[-/.](?:3[01]|[0-2]?\d)|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)\d\d)"
 )
 _ORDINARY: Final = re.compile(
-    rf"{_DATE}(?:[ ,]{{1,2}}\d\d?)?"  # with the hour of a time that follows, up to its colon
+    rf"{_DATE}"
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?"
     r"|\d{1,6}\.\d+"
     r"|\d{1,3}(?:\.\d{1,3}){3}"
@@ -137,7 +137,7 @@ def _numeral(tokens: list[_Token], index: int) -> Numeral | None:
     if not word[0].isdecimal():
         return numeral(word, start, end)
     if word.isascii():
-        return Numeral(start, end, "written", word) if word.isdecimal() else None  # else it is a UUID
+        return Numeral(start, end, "written", word) if word.isdecimal() else None  # a UUID or a time
     return Numeral(start, end, "written", "".join(str(int(char)) for char in word))
 
 
@@ -204,9 +204,7 @@ def _private(
         run = _outside_words(text, tokens, index, follower, run)
         count = len(digits_of(run))
     least = PRIVATE_DIGITS if not cue else SHORT_CUED_DIGITS if cue in _SHORT_CUES else CUED_DIGITS
-    if count >= least and sum(item.value != "0" or item.kind == "written" for item in run) >= min(
-        3, len(run)
-    ):
+    if count >= least and sum(item.value != "0" or item.kind == "written" for item in run) >= min(3, len(run)):
         yield run
 
 

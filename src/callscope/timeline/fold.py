@@ -191,8 +191,9 @@ class Fold:
     def _turn_stopped(self, ts_ms: int, event: Event) -> None:
         self._turns_reported = True
         target = self._late(ts_ms)
-        if target is None and self._playing is not None and self._playing.turn_open:
-            target = self._playing  # answered before its turn was closed
+        playing = self._playing
+        if playing is not None and playing.turn_open and self._waiting is None and self._pending is None:
+            target = playing  # answered before its turn was closed
         if target is None:
             if self._gone(ts_ms) and self._waiting is None:
                 return

@@ -71,12 +71,12 @@ class Facts(msgspec.Struct, kw_only=True):
     """Errors, each cause once."""
     errors_unrecovered: int = 0
     tts_errors: int = 0
-    """Unrecovered errors of the synthesis."""
+    """Errors of the synthesis."""
     fatal_errors: int = 0
     fatal_error: str | None = None
     """The last fatal error that nothing recovered from, as long as the agent was not heard after it."""
     last_error: str | None = None
-    """The last error that nothing recovered from."""
+    """The last error, also one that was recovered: a framework calls a service recovered that it can still ask."""
     caller_turns: int = 0
     """Exchanges that the caller opened and that are over."""
     answered: int = 0
@@ -283,11 +283,11 @@ def _error(facts: Facts, data: Mapping[str, Any]) -> None:
     facts.errors += 1
     fatal = data.get("fatal") is True
     facts.fatal_errors += fatal
+    facts.tts_errors += data.get("stage") in ("tts", "synthesis")
+    facts.last_error = describe_error(data)
     if data.get("recovered") is True:
         return
     facts.errors_unrecovered += 1
-    facts.tts_errors += data.get("stage") in ("tts", "synthesis")
-    facts.last_error = describe_error(data)
     if fatal:
         facts.fatal_error = facts.last_error
 

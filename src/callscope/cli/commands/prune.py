@@ -16,7 +16,7 @@ from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.errors import SettingError
 
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|t)?b?", re.IGNORECASE)
+_SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(k|m|g|t)?b?", re.IGNORECASE)
 _FACTORS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sample_calls import append, run, write
+
+from callscope.archive.liveness import WriterFile
+from callscope.cli.commands.prune import _bytes
+
+
+def dead(root: Path, name: str = "dead") -> Path:
+    directory = write(root, name, status="in_progress", ended_at=None, turns=0, callscope={"writer": {"id": "gone"}})
+    append(directory / "transcript.jsonl", {"ts": "2026-11-20T09:00:05.000Z", "role": "user", "text": "hi"})
+    return directory
+
+
+def test_verify_ends_with_1_when_there_are_problems_and_0_when_there_are_none(tmp_path: Path) -> None:
+    good = write(tmp_path, "good", turns=0)
+    done = run("verify", "--root", str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "1 call, 0 rows: all is well\n")
+
+    append(good / "transcript.jsonl", {"nothing": 1})
+    done = run("verify", "--root", str(tmp_path))
+    assert done.returncode == 1
+    assert "  ! transcript.jsonl line 1: the row tells of no turn: skipped" in done.stdout.splitlines()
+    assert done.stdout.endswith("1 call, 1 row: 1 with problems\n")
+
+
+def test_verify_tells_the_same_as_json(tmp_path: Path) -> None:
+    dead(tmp_path)
+
+    done = run("verify", "--json", "--root", str(tmp_path))
+
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["calls"], document["rows"]) == (1, 1, 1)
+    assert document["bad"][0]["problems"][0]["file"] == "metadata.json"
+
+
+def test_verify_may_check_one_call(tmp_path: Path) -> None:
+    dead(tmp_path)
+    write(tmp_path, "good", turns=0)
+
+    assert run("verify", "good", "--root", str(tmp_path)).returncode == 0
+
+
+def test_repair_closes_a_dead_call_once(tmp_path: Path) -> None:
+    directory = dead(tmp_path)
+
+    told = run("repair", "--dry-run", "--root", str(tmp_path)).stdout
+    assert told.splitlines()[-1] == "1 call would be repaired; nothing was changed."
+    assert json.loads((directory / "metadata.json").read_text())["status"] == "in_progress"
+
+    assert run("repair", "--root", str(tmp_path)).stdout.splitlines() == [
+        "dead  closed: abandoned with 1 turns and 0 events",
+        "1 call repaired.",
+    ]
+    assert json.loads((directory / "metadata.json").read_text())["status"] == "abandoned"
+    assert run("repair", "--root", str(tmp_path)).stdout == "Nothing to repair.\n"
+
+
+def test_repair_tells_the_same_as_json(tmp_path: Path) -> None:
+    directory = dead(tmp_path)
+
+    document = json.loads(run("repair", "dead", "--json", "--root", str(tmp_path)).stdout)
+
+    assert document["dry_run"] is False
+    assert [(action["kind"], action["path"]) for action in document["actions"]] == [("closed", str(directory))]
+
+
+def test_prune_deletes_what_is_older_than_the_days(tmp_path: Path) -> None:
+    old = write(tmp_path, "old", day="2020/01/01")
+
+    told = run("prune", "--days", "30", "--dry-run", "--root", str(tmp_path)).stdout.splitlines()
+    assert told[0] == str(old)
+    assert told[1].endswith("would go; nothing was deleted")
+    assert old.exists()
+
+    document = json.loads(run("prune", "--days", "30", "--json", "--root", str(tmp_path)).stdout)
+    assert (document["paths"], document["days"]) == ([str(old)], ["2020-01-01"])
+    assert not old.exists()
+
+
+def test_prune_takes_its_days_from_the_setting_and_deletes_nothing_when_that_is_unreadable(tmp_path: Path) -> None:
+    old = write(tmp_path, "old", day="2020/01/01")
+
+    assert run("prune", "--root", str(tmp_path), environ={"PATTER_LOG_RETENTION_DAYS": "0"}).returncode == 0
+    done = run("prune", "--root", str(tmp_path), environ={"PATTER_LOG_RETENTION_DAYS": "a month"})
+    assert done.returncode == 2
+    assert "PATTER_LOG_RETENTION_DAYS='a month' is not understood" in done.stderr
+    assert old.exists()
+    assert run("prune", "--root", str(tmp_path)).returncode == 0
+    assert not old.exists()
+
+
+def test_prune_shrinks_to_a_size(tmp_path: Path) -> None:
+    write(tmp_path, "older", day="2026/11/19")
+    newer = write(tmp_path, "newer", day="2026/11/20")
+    size = (newer / "metadata.json").stat().st_size
+
+    done = run("prune", "--days", "0", "--max-size", f"{size}b", "--root", str(tmp_path))
+
+    assert done.stdout.splitlines()[1].endswith(f"deleted; {size} bytes kept")
+    assert [path.name for path in tmp_path.glob("calls/*/*/*/*")] == ["newer"]
+
+
+@pytest.mark.parametrize(("text", "size"), [("500MB", 5 * 10**8), ("1.5 g", 15 * 10**8), ("10k", 10**4), ("7", 7)])
+def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
+    assert _bytes(text) == size
+
+
+def test_doctor_says_that_recording_is_off_and_how_to_switch_it_on() -> None:
+    done = run("doctor")
+
+    assert done.returncode == 0
+    assert "recording  off (PATTER_LOG_DIR is not set)" in done.stdout
+    assert "· Recording is off: set PATTER_LOG_DIR" in done.stdout
+
+
+def test_doctor_finds_a_healthy_archive_well(tmp_path: Path) -> None:
+    writer = WriterFile(tmp_path, "alive")
+    writer.beat(
+        {"writer": {"id": "alive", "host": "here", "pid": 7}, "written": 12, "pending": 0, "open_calls": 1, "lost": {}}
+    )
+    write(tmp_path, "good")
+    write(tmp_path, "going", status="in_progress", callscope={"writer": {"id": "alive"}})
+
+    done = run("doctor", environ={"PATTER_LOG_DIR": str(tmp_path)})
+
+    assert done.returncode == 0
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert "recording  on (PATTER_LOG_DIR)" in lines
+    assert "calls      2: 1 completed, 1 in progress" in lines
+    assert "lost       no rows" in lines
+    assert "writer     process 7 on here: 1 open calls, 12 written, 0 pending" in lines
+    assert "✓ Nothing is wrong." in lines
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".callscope", "calls"]
+    writer.close(keep=False)
+
+
+def test_doctor_tells_of_everything_that_is_wrong_and_what_to_do(tmp_path: Path) -> None:
+    dead(tmp_path)
+    write(tmp_path, "lossy", callscope={"writer": {"id": "w1"}, "lost": {"disk_full": 3}})
+    ledger = WriterFile(tmp_path, "w1")
+    ledger.beat({"writer": {"id": "w1"}, "lost": {"disk_full": 5, "permission": 1}})
+    ledger.close(keep=True)
+
+    done = run("doctor", "--root", str(tmp_path), environ={"PATTER_LOG_REDACT_PHONE": "masked"})
+
+    assert done.returncode == 1
+    assert "PATTER_LOG_REDACT_PHONE='masked' is not understood" in done.stdout
+    assert "1 call was never closed, the writer is gone: run `callscope repair`" in done.stdout
+    assert "5 rows were lost (disk_full): make room" in done.stdout
+    assert "1 row was lost (permission)" in done.stdout
+
+
+def test_doctor_tells_the_same_as_json_without_the_key_of_the_hashes(tmp_path: Path) -> None:
+    secrets = {"PATTER_LOG_REDACT_PHONE": "hash_only", "PATTER_LOG_HASH_KEY": "hush"}
+
+    done = run("doctor", "--json", "--root", str(tmp_path), environ=secrets)
+
+    document = json.loads(done.stdout)
+    assert (document["recording"], document["writable"], document["calls"]) == (False, True, {})
+    assert document["settings"]["hash_key"] is True
+    assert "hush" not in done.stdout
+
+
+def test_doctor_looks_at_a_root_that_is_not_there_without_making_it(tmp_path: Path) -> None:
+    done = run("doctor", "--root", str(tmp_path / "new" / "root"))
+
+    assert done.returncode == 0
+    assert "not there yet" in " ".join(done.stdout.split())
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from rich.cells import cell_len
+from rich.text import Text
+from sample_calls import HOSTILE, ORDER, append, run, run_on_terminal, ts, write, write_order_call
+
+
+def shown(root: Path, call: str, *options: str) -> list[str]:
+    done = run("show", call, "--root", str(root), *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [line.rstrip() for line in done.stdout.splitlines()]
+
+
+def test_the_head_tells_the_outcome_the_worst_wait_and_the_trouble(tmp_path: Path) -> None:
+    write_order_call(tmp_path)
+
+    head = shown(tmp_path, ORDER)[:9]
+
+    assert head[0] == f"{ORDER}  completed: the caller hung up"
+    assert head[1] == "when      2026-11-21 09:30:12 UTC · length 0:15"
+    assert head[2] == "who       ***4567 → ***1111 · inbound · twilio"
+    assert head[3] == "waits     worst 4.10 s (exchange 2) · p50 3.00 s, p95 \N{EN DASH} (needs 20), n=2"
+    assert head[4] == "trouble   1 error (1 recovered) · 1 interruption"
+    assert head[5] == "agent     openai gpt-4.1 · pipecat 1.14.0"
+    assert head[6] == "cost      unpriced"
+    assert head[7] == "labels    env=prod"
+
+
+def test_problems_stand_before_the_transcript(tmp_path: Path) -> None:
+    directory = write_order_call(tmp_path)
+    with (directory / "transcript.jsonl").open("a") as file:
+        file.write('{"torn')
+
+    page = shown(tmp_path, ORDER)
+
+    problems = page[page.index("Problems") + 1 : page.index("", page.index("Problems"))]
+    assert "   0:09 The caller waited 4.10 s; 3.44 s of it was the LLM (openai gpt-4.1)." in problems
+    assert "   file transcript.jsonl line 6: a torn row of 6 bytes cannot be read" in problems
+    assert page.index("Problems") < next(i for i, line in enumerate(page) if "where is my order" in line)
+
+
+def test_the_transcript_has_waits_at_its_margin_and_marks_what_was_not_heard(tmp_path: Path) -> None:
+    write_order_call(tmp_path)
+
+    page = shown(tmp_path, ORDER)
+
+    assert "   0:03          caller  where is my order" in page
+    assert '   0:05          tool    lookup_order({"order":"4711"})' in page
+    assert "   0:05          tool    lookup_order completed in 320 ms" in page
+    assert (
+        "   0:06   1.90 s agent   Your order was shipped [not heard: yesterday and it will arrive on Monday.]" in page
+    )
+    assert "   0:08                  the caller spoke over the agent" in page
+
+
+def test_the_parts_of_a_wait_are_drawn_and_add_up(tmp_path: Path) -> None:
+    write_order_call(tmp_path)
+
+    page = shown(tmp_path, ORDER)
+
+    start = page.index("Exchange 1 at 0:03: the caller waited 1.90 s, interrupted")
+    parts = page[start + 1 : page.index("", start)]
+    assert [cell.strip() for cell in re.split(r"\s{2,}|█+", parts[0].strip()) if cell.strip()] == [
+        "Endpointing wait",
+        "VAD stop_secs",
+        "200 ms",
+    ]
+    assert "Tool lookup_order" in parts[6]
+    assert parts[-1].split() == ["the", "caller", "waited", "1.90", "s"]
+    assert sum(int(line.split()[-2]) for line in parts[:-1]) == 1900
+
+
+def test_only_the_slowest_exchanges_are_drawn_when_asked(tmp_path: Path) -> None:
+    write_order_call(tmp_path)
+
+    page = shown(tmp_path, ORDER, "--slowest", "1")
+
+    assert [line.split(":")[0] for line in page if line.startswith(("Exchange", "Greeting"))] == ["Exchange 2 at 0"]
+    assert page[-1] == "1 quicker exchange not drawn: --slowest 2 draws all"
+
+
+def test_the_json_holds_everything_that_is_known(tmp_path: Path) -> None:
+    directory = write_order_call(tmp_path)
+    (directory / ".tmp.x.json").touch()
+
+    document = json.loads(run("show", ORDER, "--json", "--root", str(tmp_path)).stdout)
+
+    assert list(document) == ["call", "turns", "exchanges", "events", "problems"]
+    assert document["call"]["path"] == str(directory)
+    assert document["turns"][2] == {
+        "ts": ts(6400),
+        "turn_index": 2,
+        "role": "assistant",
+        "text": "Your order was shipped yesterday and it will arrive on Monday.",
+        "latency": {"response_ms": 1900},
+        "cost": None,
+        "interrupted": True,
+        "heard": "Your order was shipped",
+        "duration_ms": None,
+        "text_length": None,
+        "extra": None,
+    }
+    assert [exchange["response_ms"] for exchange in document["exchanges"]] == [300, 1900, 4100]
+    assert document["events"][0] == {"ts": ts(0), "type": "client_connected", "data": {}}
+    assert {problem["kind"] for problem in document["problems"]} == {"file", "barge_in", "slow", "error"}
+
+
+def test_a_call_that_was_killed_shows_its_latency_and_turns_from_its_rows(tmp_path: Path) -> None:
+    directory = write_order_call(tmp_path)
+    dead = {"callscope": {"writer": {"id": "gone"}}, "status": "in_progress", "started_at": ts(0), "call_id": ORDER}
+    (directory / "metadata.json").write_text(json.dumps(dead))
+
+    call = json.loads(run("show", ORDER, "--json", "--root", str(tmp_path)).stdout)["call"]
+
+    assert (call["status"], call["turns"], call["latency"]["p50_ms"]) == ("abandoned", 5, 3000)
+
+
+def test_a_call_without_anything_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "calls" / "2026" / "11" / "20" / "bare").mkdir(parents=True)
+
+    page = shown(tmp_path, "bare")
+
+    assert page[-1] == "No turns."
+    assert "   file metadata.json: missing: the directory and the rows tell what is known" in page
+
+
+def test_turns_whose_words_stayed_off_the_disk_are_shown_with_their_length(tmp_path: Path) -> None:
+    directory = write(tmp_path, "private")
+    append(
+        directory / "transcript.jsonl",
+        {"role": "user", "text": None, "text_length": 12},
+        {"user_text": "hm", "agent_text": "[interrupted]"},
+        {"role": "assistant", "text": "", "latency": {"response_ms": 700}},
+        {"role": "assistant", "text": "said", "interrupted": True, "heard": "other"},
+    )
+
+    page = shown(tmp_path, "private")
+
+    assert page[-5:] == [
+        "                 caller  [words not recorded, 12 characters]",
+        "                 caller  hm",
+        "                 agent   [interrupted, words not recorded]",
+        "          700 ms agent   [nothing]",
+        "                 agent   said [interrupted; heard: other]",
+    ]
+
+
+def test_a_terminal_of_80_columns_is_enough(tmp_path: Path) -> None:
+    write_order_call(tmp_path)
+
+    plain = Text.from_ansi(run_on_terminal("show", ORDER, "--root", str(tmp_path))).plain
+
+    assert "Exchange 2" in plain
+    assert max(cell_len(line.rstrip()) for line in plain.splitlines()) <= 80
+
+
+def test_hostile_words_are_harmless(tmp_path: Path) -> None:
+    hostile_event = {"type": "tool_call", "ts": ts(9), "data": {"name": HOSTILE, "arguments": {HOSTILE: HOSTILE}}}
+    directory = write_order_call(tmp_path)
+    append(
+        directory / "events.jsonl", hostile_event, {"type": "error", "data": {"stage": HOSTILE, "message": [HOSTILE]}}
+    )
+    append(directory / "transcript.jsonl", {"role": HOSTILE, "text": HOSTILE, "interrupted": True, "heard": HOSTILE})
+    fields = {"error": HOSTILE, "caller": HOSTILE, "agent": {"model": HOSTILE}, "status": HOSTILE}
+    callscope = {"labels": {HOSTILE: HOSTILE}, "framework": {"name": HOSTILE}}
+    (directory / "metadata.json").write_text(json.dumps({"call_id": HOSTILE, **fields, "callscope": callscope}))
+
+    for options in ([], ["--json"]):
+        output = run("show", ORDER, "--root", str(tmp_path), *options).stdout
+        assert not {"\x1b", "\x07", "\u202e", "\x9b", "\r"} & set(output)
+        assert "[bold]" in output
