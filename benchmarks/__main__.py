@@ -83,7 +83,9 @@ def main() -> None:
     if PAGE.exists():
         page = PAGE.read_text(encoding="utf-8")
         before, after = page.split(START)[0], page.split(END)[1]
-        PAGE.write_text(f"{before}{START}\nMeasured by `make bench`: {machine}.\n\n{tables}{END}{after}", encoding="utf-8")
+        PAGE.write_text(
+            f"{before}{START}\nMeasured by `make bench`: {machine}.\n\n{tables}{END}{after}", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from callscope import config
-from callscope.model import event
+from callscope.model import documents, event
 from callscope.testing import call_dirs, metadata
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +70,9 @@ def test_every_command_has_a_heading() -> None:
     commands = list(COMMANDS)
 
     assert {"ls", "show", "tail", "verify", "repair", "prune", "doctor", "demo", "pipecat-setup"} <= set(commands)
-    assert [command for command in commands if not re.search(rf"^##+ .*`?(callscope )?{command}\b", page, re.MULTILINE)] == []
+    assert [
+        command for command in commands if not re.search(rf"^##+ .*`?(callscope )?{command}\b", page, re.MULTILINE)
+    ] == []
 
 
 def test_every_type_of_event_is_explained() -> None:
@@ -88,3 +92,14 @@ def test_nothing_names_the_machine_it_was_made_on() -> None:
         path = ROOT / name
         if name and path.is_file() and path != Path(__file__):
             assert not never.search(path.read_bytes()), name
+
+
+def test_the_published_schema_is_that_of_the_types() -> None:
+    for name, document in {
+        "metadata": documents.Metadata,
+        "turn": documents.TurnRow,
+        "event": documents.EventRow,
+    }.items():
+        published = json.loads((ROOT / "docs" / "schema" / f"{name}.json").read_text(encoding="utf-8"))
+        published.pop("$schema")
+        assert published == json.loads(json.dumps(msgspec.json.schema(document))), "run scripts/schema"

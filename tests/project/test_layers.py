@@ -35,7 +35,19 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 
-DOES_IO = {"os", "io", "time", "random", "socket", "subprocess", "threading", "logging", "pathlib", "asyncio", "secrets"}
+DOES_IO = {
+    "os",
+    "io",
+    "time",
+    "random",
+    "socket",
+    "subprocess",
+    "threading",
+    "logging",
+    "pathlib",
+    "asyncio",
+    "secrets",
+}
 
 
 def modules() -> list[Path]:

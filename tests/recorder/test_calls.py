@@ -8,11 +8,13 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callscope import CallLogger, Settings
+from callscope.model.documents import EventRow, Metadata, TurnRow
 from callscope.model.wire import format_ts
 from callscope.recorder import guard
 from callscope.testing import Disk, call_dirs, metadata, rows
@@ -558,6 +560,29 @@ def test_an_error_of_our_own_does_not_reach_the_call(tmp_path: Path, caplog: pyt
     assert logger.health().lost == {"invalid": 2}
     assert "a bug of ours" in caplog.text
     assert "the call goes on" in caplog.text
+
+
+@pytest.mark.parametrize("transcript", ["full", "redact", "off"])
+def test_what_is_written_is_exactly_the_schema(transcript: Any, tmp_path: Path) -> None:
+    logger = CallLogger(tmp_path, settings=Settings(transcript=transcript))
+    with logger.start_call("a", caller="+15551234567", framework={"name": "plain", "version": "1"}) as call:
+        call.event("user_stopped_speaking", {"delay_ms": 200})
+        call.event("agent_started_speaking")
+        call.turn("user", "hello")
+        call.turn("assistant", "hi there", interrupted=True, heard="hi", duration_ms=400)
+        call.turn("assistant", "unheard", interrupted=True)
+        call.usage("llm", provider="openai", model="gpt-4.1", input_tokens=10)
+        call.error("x")
+        call.audio(bytes(400), sample_rate=8000)
+        logger.flush()
+        directory = call_dirs(tmp_path)[0]
+        msgspec.json.decode((directory / "metadata.json").read_bytes(), type=Metadata)
+    logger.close()
+
+    msgspec.json.decode((directory / "metadata.json").read_bytes(), type=Metadata)
+    for name, kind in {"transcript.jsonl": TurnRow, "events.jsonl": EventRow}.items():
+        for line in (directory / name).read_bytes().splitlines():
+            msgspec.json.decode(line, type=kind)
 
 
 def test_the_envelope_is_valid_json_at_every_moment(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ EXCHANGE = {
 
 def test_a_whole_call_by_its_methods(tmp_path: Path) -> None:
     logger = CallLogger(str(tmp_path))
-    logger.log_call_start("CA1", caller="+15551234567", callee="+15559876543", telephony_provider="twilio", agent={"model": "m"})
+    logger.log_call_start(
+        "CA1", caller="+15551234567", callee="+15559876543", telephony_provider="twilio", agent={"model": "m"}
+    )
     logger.log_turn("CA1", EXCHANGE)
     logger.log_turn("CA1", {"turn_index": 1, "role": "user", "text": "bye"})
     logger.log_event("CA1", "tool_call", {"name": "lookup", "arguments": {"id": 7}, "result": None})
@@ -60,7 +62,11 @@ def test_our_reader_turns_either_shape_into_turns(tmp_path: Path) -> None:
     logger.close()
 
     record = read_call(call_dirs(tmp_path)[0], now_ms=now_ms())
-    assert [(turn.role, turn.text) for turn in record.turns] == [("user", "hello"), ("assistant", "hi there"), ("user", "bye")]
+    assert [(turn.role, turn.text) for turn in record.turns] == [
+        ("user", "hello"),
+        ("assistant", "hi there"),
+        ("user", "bye"),
+    ]
     assert metadata(call_dirs(tmp_path)[0])["latency"] == {"p50_ms": 620, "p95_ms": 620, "p99_ms": 620}
 
 
@@ -131,7 +137,9 @@ def test_our_methods_have_their_signatures() -> None:
     theirs = pytest.importorskip("getpatter.services.call_log")
     for name in ("log_call_start", "log_turn", "log_event", "log_call_end", "call_dir"):
         their, our = (inspect.signature(getattr(cls, name)).parameters for cls in (theirs.CallLogger, CallLogger))
-        assert [(p.name, p.kind, p.default) for p in our.values()] == [(p.name, p.kind, p.default) for p in their.values()]
+        assert [(p.name, p.kind, p.default) for p in our.values()] == [
+            (p.name, p.kind, p.default) for p in their.values()
+        ]
     for name in ("resolve_log_root", "alog_call_start", "alog_turn", "alog_event", "alog_call_end"):
         assert hasattr(callscope, name)
 

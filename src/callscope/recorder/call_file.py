@@ -18,7 +18,6 @@ from callscope.model import call as words
 from callscope.model import event as events
 from callscope.model import wire
 from callscope.model.event import Event
-from callscope.model.exchange import Exchange
 from callscope.model.turn import Turn
 from callscope.model.usage import UsageSum
 from callscope.model.wire import format_ts
@@ -26,7 +25,7 @@ from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
 from callscope.timeline.fold import Fold
 from callscope.timeline.outcome import decide
-from callscope.timeline.percentiles import latency_summary
+from callscope.timeline.summary import Summary
 from callscope.version import __version__
 
 _INHERITED: Final = (
@@ -37,7 +36,6 @@ _MAX_DRIFT_MS: Final = 250
 _WITHHELD: Final = "withheld by the transcript policy"
 _MERGED: Final = frozenset({"agent", "labels"})
 _PHONES: Final = ("caller", "callee")
-_MAX_RESPONSES: Final = 100_000
 
 
 class CallFile:
@@ -49,7 +47,6 @@ class CallFile:
         planned: the directory to claim.
         policy: what may be written.
         writer: the writer's identity, for metadata.
-        owner: False in a forked child that goes on with its parent's call.
     """
 
     def __init__(
@@ -60,13 +57,11 @@ class CallFile:
         planned: Path,
         policy: Policy,
         writer: dict[str, Any],
-        owner: bool = True,
     ) -> None:
         self.call_id = call_id
         self.started_at_ms = started_at_ms
         self.planned = planned
         self.policy = policy
-        self.owner = owner
         self.path: Path | None = None
         self.transcript = ""
         self.events = ""
@@ -81,8 +76,7 @@ class CallFile:
         self.lost: Counter[str] = Counter()
         self.usage = UsageSum()
         self.fold = Fold(started_at_ms=started_at_ms)
-        self.exchanges = Counter[str]()
-        self.responses: list[int] = []
+        self.summary = Summary()
         self.writer = writer
         self._recording: Recording | None = None
         self._recording_info: dict[str, Any] = {}
@@ -124,14 +118,14 @@ class CallFile:
     def count_turn(self, turn: Turn) -> None:
         """Take one turn that is on disk into the sums."""
         self.fold.turn(turn)
-        self._reduce()
+        self.summary.add(self.fold.drain())
 
     def count_event(self, event: Event) -> None:
         """Take one event that is on disk into the sums."""
         if event.type == events.USAGE:
             self.usage.add(event.data)
         self.fold.event(event)
-        self._reduce()
+        self.summary.add(self.fold.drain())
 
     def finish(self, given: dict[str, Any], ended_at_ms: int) -> None:
         """Take how the call ended."""
@@ -139,7 +133,7 @@ class CallFile:
         if given.get("error") and not self.ended["error"]:
             self.ended["error"] = _WITHHELD
         self.ended_at_ms = max(ended_at_ms, self.started_at_ms)
-        self._count(self.fold.finish(self.ended_at_ms))
+        self.summary.add(self.fold.finish(self.ended_at_ms))
         if self._recording is not None:
             self._recording_info["duration_ms"] = round(self._recording.duration_ms)
             self._recording.close()
@@ -184,7 +178,7 @@ class CallFile:
         lost = self.lost + dropped
         given = self.ended or {}
         outcome = self._outcome() if self.ended is not None else None
-        latency = given.get("latency") or latency_summary(self.responses)
+        latency = given.get("latency") or self.summary.latency
         turns = given.get("turns")
         envelope: dict[str, Any] = {
             "schema_version": words.SCHEMA_VERSION,
@@ -261,23 +255,9 @@ class CallFile:
 
     def _sums(self) -> dict[str, Any]:
         return {
-            "exchanges": self.exchanges["exchange"],
-            "unanswered": self.exchanges["unanswered"],
-            "interruptions": self.exchanges["interrupted"],
+            "exchanges": self.summary.exchanges,
+            "unanswered": self.summary.unanswered,
+            "interruptions": self.summary.interruptions,
             "errors": self.fold.facts.errors,
-            "worst_wait_ms": max(self.responses, default=None),
+            "worst_wait_ms": self.summary.worst_wait_ms,
         }
-
-    def _reduce(self) -> None:
-        closed = self.fold.drain()
-        if closed:
-            self._count(closed)
-
-    def _count(self, exchanges: list[Exchange]) -> None:
-        for exchange in exchanges:
-            self.exchanges[exchange.kind] += 1
-            self.exchanges["interrupted"] += exchange.interrupted
-            if exchange.kind == "exchange":
-                self.exchanges["unanswered"] += exchange.answered_at_ms is None
-                if exchange.response_ms is not None and len(self.responses) < _MAX_RESPONSES:
-                    self.responses.append(exchange.response_ms)

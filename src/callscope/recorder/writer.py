@@ -150,7 +150,7 @@ class Writer:
 
     def _start(self, row: kinds.Row) -> None:
         _, call, _, _, _, fields = row
-        file = self._new_file(call, owner=True)
+        file = self._new_file(call)
         file.update(restore(fields))
         call.file = file
         self.open_calls.add(call)
@@ -271,7 +271,7 @@ class Writer:
 
     # -- files --------------------------------------------------------------------------------------
 
-    def _new_file(self, call: CallLog, *, owner: bool) -> CallFile:
+    def _new_file(self, call: CallLog) -> CallFile:
         planned = call.path or self._channel.planned_path(call.call_id, call.started_at_ms)
         return CallFile(
             call.call_id,
@@ -279,14 +279,13 @@ class Writer:
             planned=planned,
             policy=self._policy,
             writer=self._identity,
-            owner=owner,
         )
 
     def _known(self, call: CallLog) -> CallFile:
         """The call's file, whether or not it has a directory yet."""
         file = call.file
         if file is None or file.writer is not self._identity:  # a forked child going on with its parent's call
-            file = self._new_file(call, owner=False)
+            file = self._new_file(call)
             file.adopt(now_ms())
             call.file = file
         return file

@@ -24,6 +24,7 @@ _SHORTEST_SECRET: Final = 8
 _LONGEST_TOKEN: Final = 128
 _IN_TOKENS: Final = str.maketrans("", "", "-_.:/@+#=~%")
 _NUMBERS: Final = frozenset((int, float, bool, type(None)))
+_BUILTIN: Final = (str, int, float, dict, list, tuple)
 _BINARY: Final = (bytes, bytearray)
 _CARDS_FROM: Final = 10**12
 _CARDS_TO: Final = 10**19
@@ -179,6 +180,8 @@ class _Walk:
             return _placeholder(value)
         if kind in ("words", "private") and self._off:
             return None
+        if not isinstance(value, _BUILTIN):
+            value = _plain(value)
         if kind == "private" and isinstance(value, str | int | float) and not isinstance(value, bool):
             return "[number]"
         if isinstance(value, str):
@@ -201,11 +204,9 @@ class _Walk:
             return value if not _is_card(value) else None if self._off else "[card]"
         if depth + 1 >= wire.MAX_DEPTH:
             return None if self._off else _TOO_DEEP
-        if type(value) is dict:
+        if isinstance(value, dict):
             return self.object(value, depth + 1, nested_kind_of if not self._off else _nothing_known)
-        if isinstance(value, list | tuple):
-            return [self._value(item, "other", depth + 1) for item in list(value)]
-        return self._value(_plain(value), "other", depth)
+        return [self._value(item, "other", depth + 1) for item in list(value)]
 
 
 def _nothing_known(key: str) -> Kind:

@@ -189,9 +189,10 @@ def _private(
 ) -> Iterator[list[Numeral]]:
     """What of a run is to be masked: all, nothing, or the part that is not inside a word or id."""
     written = text[run[0].start : run[-1].end] if run[-1].end - run[0].start <= _ORDINARY_CHARACTERS else ""
-    if not cue and written and _NO_CARD.fullmatch(written):
+    digits = digits_of(run)
+    if not cue and _NO_CARD.fullmatch(written) and not (written.startswith("0.") and is_card(digits[1:])):
         return
-    count = len(digits_of(run))
+    count = len(digits)
     if count >= CARD_DIGITS:
         yield run
         return
