@@ -1,1 +1,1 @@
-"""Speed, measured beside the peer in one run. ``make bench`` writes ``benchmarks/results.json`` and ``docs/performance.md``."""
+"""Speed, beside the peer in one run. ``make bench`` writes ``results.json`` and ``docs/performance.md``."""

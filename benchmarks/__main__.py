@@ -48,7 +48,7 @@ def shown(value: float | None) -> str:
     """A number for people: three significant digits."""
     if value is None:
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"  # noqa: RUF100
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def table(load: str, results: dict[str, dict[str, Any]]) -> str:

@@ -119,6 +119,7 @@ def test_a_first_metadata_that_was_cut_off_is_adopted_and_closed(tmp_path: Path)
 
     assert kinds(path) == ["adopted", "closed"]
     assert (metadata(path)["call_id"], metadata(path)["caller"]) == ("CA-first", "***9999")
+    assert (metadata(path)["started_at"], metadata(path)["duration_ms"]) == (ts(), 2500)
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"call_id": "other", "status": "completed"}', "[]", '{"a": 1}'])

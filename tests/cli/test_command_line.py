@@ -130,3 +130,13 @@ def test_the_setup_file_for_pipecat_is_told_by_its_absolute_path() -> None:
     assert path.is_absolute()
     assert path.is_file()
     assert path.parts[-3:] == ("callscope", "adapters", "pipecat_setup.py")
+
+
+def test_the_demo_without_its_packages_says_what_to_install(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['pocketsphinx'] = None; from callscope.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "demo", "--root", str(tmp_path / "demo")]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 5
+    assert done.stderr == "callscope: callscope demo needs more packages: pip install 'callscope[demo]'\n"

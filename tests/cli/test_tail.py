@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -149,3 +150,16 @@ def test_the_command_follows_a_call_live_and_ends_with_it(tmp_path: Path) -> Non
         assert json.loads(process.stdout.readline())["kind"] == "ended"
         assert process.wait(10) == 0
     writer.close(keep=False)
+
+
+def test_ctrl_c_ends_it_without_a_word(tmp_path: Path) -> None:
+    command = _command(("tail", "--root", str(tmp_path)))
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environ(None)
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"0 calls in progress in {tmp_path}; Ctrl-C ends\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=10) == ("", "")
+
+    assert process.returncode == 130

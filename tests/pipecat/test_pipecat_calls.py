@@ -43,7 +43,8 @@ def shape(root: Path) -> tuple[Any, ...]:
     """What a record says, without its times."""
     (call,) = read(root)
     usage = call.metadata["callscope"]["usage"]
-    events = Counter((event["type"], event["data"].get("characters")) for event in call.events)
+    told = [event for event in call.events if event["type"] != "metrics"]  # how many are worth it is a matter of time
+    events = Counter((event["type"], event["data"].get("characters")) for event in told)
     return call.texts(), events, usage, call.metadata["agent"], call.metadata["callscope"]["framework"]
 
 

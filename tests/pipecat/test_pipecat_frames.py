@@ -9,6 +9,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from scripted_bot import STOP_SECS, Answer, Bot
 
 from callscope.adapters.pipecat_handlers import Dispatch
+from callscope.adapters.pipecat_open import MAX_OPEN, bound
 
 
 class PassOn(FrameProcessor):  # type: ignore[misc]
@@ -124,3 +125,10 @@ def test_frames_that_nobody_cares_about_are_known_by_their_class() -> None:
 
     assert dispatch.wants(pf.InputAudioRawFrame) is None
     assert dispatch.wants(pf.VisionTextFrame) is not None, "a child of a frame that is handled is handled"
+
+
+def test_of_what_never_ends_only_the_newest_is_remembered() -> None:
+    table = dict.fromkeys(range(3 * MAX_OPEN))
+    bound(table)
+
+    assert list(table) == list(range(2 * MAX_OPEN, 3 * MAX_OPEN))

@@ -10,8 +10,8 @@ from scripted_bot import Answer, Bot, Voice
 STORY = Answer(("Once there was a king. ", "He had a horse. ", "The end."))
 
 
-async def interrupt_after_a_sentence(bot: Bot) -> None:
-    """The caller has heard the first sentence when he speaks."""
+async def hear_one_sentence(bot: Bot) -> None:
+    """The caller has heard the first sentence, and the second is on."""
     heard = bot.loudspeaker
 
     async def hold_after_first(_speaker: Any, frame: pf.Frame) -> None:
@@ -22,9 +22,13 @@ async def interrupt_after_a_sentence(bot: Bot) -> None:
     await bot.say("Tell me a story.")
     await bot.until("played")
     await bot.until("TTSStoppedFrame")
+
+
+async def interrupt_after_a_sentence(bot: Bot) -> None:
+    await hear_one_sentence(bot)
     await bot.line.start_speaking()
     await bot.until("BotStoppedSpeakingFrame")
-    heard.playing.set()
+    bot.loudspeaker.playing.set()
 
 
 def test_an_answer_that_was_cut_off_keeps_what_was_generated_and_what_was_heard(record: Any) -> None:
@@ -69,6 +73,19 @@ def test_the_last_turn_is_not_interrupted_when_the_caller_hangs_up_in_the_middle
     assert call.texts()[-1] == ("assistant", "Once there was a king. He had a horse. The end.")
     assert "interrupted" not in call.turns[-1]
     assert call.metadata["callscope"]["end_reason"] == "client disconnected"
+
+
+def test_of_the_last_turn_the_part_that_was_heard_before_the_hang_up_is_told(record: Any) -> None:
+    async def hang_up(bot: Bot) -> None:
+        await hear_one_sentence(bot)
+        await bot.worker.cancel(reason="client disconnected")
+
+    call = record(lambda: Bot([STORY]), hang_up)
+
+    told = call.turns[-1]
+    assert told["text"] == "Once there was a king. He had a horse. The end."
+    assert told["heard"] == "Once there was a king."
+    assert "interrupted" not in told
 
 
 def test_a_greeting_is_a_turn_of_its_own(record: Any) -> None:

@@ -451,6 +451,16 @@ def test_sound_is_kept_with_its_place_in_the_call(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_the_place_of_the_sound_is_known_while_the_call_goes_on(tmp_path: Path) -> None:
+    logger = CallLogger(tmp_path)
+    call = logger.start_call("a", at_ms=START_MS)
+    call.audio(bytes(3200), sample_rate=8000, at_ms=START_MS + 500)
+    logger.flush()
+
+    assert metadata(call_dirs(tmp_path)[0])["callscope"]["recording"]["offset_ms"] == 500
+    logger.close()
+
+
 def test_the_ledger_is_exact_when_memory_is_short(tmp_path: Path) -> None:
     disk = Disk()
     logger = CallLogger(tmp_path, settings=Settings(buffer_rows=50), write=disk)

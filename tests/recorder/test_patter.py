@@ -100,8 +100,21 @@ def test_the_async_functions_take_what_theirs_take(tmp_path: Path) -> None:
     assert len(rows(directory)) == len(rows(directory, "events.jsonl")) == 1
 
 
-@pytest.mark.parametrize("turn", [None, 7, "text", {"text": "\ud800"}, {"timestamp": "no"}, {"timestamp": float("nan")}, {"timestamp": 1e20},
-                                  {"timestamp": 1_795_253_400_250}, {(1, 2): object()}], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "turn",
+    [
+        None,
+        7,
+        "text",
+        {"text": "\ud800"},
+        {"timestamp": "no"},
+        {"timestamp": float("nan")},
+        {"timestamp": 1e20},
+        {"timestamp": 1_795_253_400_250},
+        {(1, 2): object()},
+    ],
+    ids=repr,
+)
 def test_what_raised_in_theirs_does_not_in_ours(turn: Any, tmp_path: Path) -> None:
     logger = CallLogger(tmp_path)
     logger.log_call_start("a\ud800")

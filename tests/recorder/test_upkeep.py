@@ -104,7 +104,7 @@ def test_warnings_of_different_causes_are_told_apart() -> None:
     warnings.add("a", "first")
     warnings.add("b", "second", count=3)
 
-    assert [cause for cause in warnings._waiting] == ["a", "b"]
+    assert list(warnings._waiting) == ["a", "b"]
 
 
 def test_a_writer_shows_that_it_lives_and_takes_its_sign_away(tmp_path: Path) -> None:

@@ -83,10 +83,10 @@ def test_redact_covers_texts_arguments_results_and_keys() -> None:
 
 def test_off_leaves_no_words_but_their_length() -> None:
     row = {"schema_version": "1.0", "ts": "2026-11-21T09:30:00.250Z", "turn_index": 3, "role": "assistant",
-           "text": "Good morning", "heard": "Good", "interrupted": True, "latency": {"p50": 8}, "mood": "bad"}  # fmt: skip
+           "text": "Good morning", "heard": "Good", "interrupted": True, "latency": {"p": 8}, "mood": "b"}  # fmt: skip
     assert turn_row(row, OFF) == {
         **{key: row[key] for key in ("schema_version", "ts", "turn_index", "role", "interrupted", "latency")},
-        "text": None, "text_length": 12, "heard": None, "heard_length": 4, "mood": None, "mood_length": 3,
+        "text": None, "text_length": 12, "heard": None, "heard_length": 4, "mood": None, "mood_length": 1,
     }  # fmt: skip
     other_shape = {"turn_index": 0, "user_text": "hello", "agent_text": "", "stt_audio_seconds": 1.5}
     assert turn_row(other_shape, OFF) == {

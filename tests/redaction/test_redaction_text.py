@@ -73,7 +73,7 @@ ORDINARY = [
     "12,345,678 people",
     "$1234567",
     "1234567 tokens",
-    "ttfb 0.123456789012345 s",
+    "ttfb 0.12345678901 s",
     "127.100.100.200",
     "room 1234567a",
     "id 550e8400-e29b-41d4-a716-446655440000",
@@ -171,8 +171,9 @@ def test_no_written_card_survives_in_any_text(card: str, before: str, after: str
 
 FRAGMENTS = st.sampled_from(
     [
-        *WORDS, *TENS[2:], *TEENS, "hundred", "thousand", "double", "oh", "to", "for", "and", "uh", "account", "pin",
-        "is", "last", "ending", "in", "code", "error", "dollars", "at", "dot", "com", "gmail", "@", "a.b@c.de", ".", ",", ":",
+        *WORDS, *TENS[2:], *TEENS, "hundred", "thousand", "double", "oh", "to", "for", "and", "uh",
+        "account", "pin", "is", "last",
+        "ending", "in", "code", "error", "dollars", "at", "dot", "com", "gmail", "@", "a.b@c.de", ".", ",", ":",
         "555-1234", "4111 1111", "12", "2020", "2026-11-21", "10:30", "$", "+", "(", ")", "DE89", "x", "\n", "\ud800",
         "key=", "sk-a1b2c3d4e5f6g7h8", "[card]", "[account]", "[secret]", "://", "password:", "Bearer",
     ]

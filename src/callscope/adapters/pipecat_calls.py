@@ -36,7 +36,7 @@ class PipelineCall:
         worker: Pipecat's worker.
         services: its services, learned.
         telephony_provider: who is billed for the call's minutes; None when nobody is known.
-        turn_frames: whether this Pipecat's aggregators tell turns as frames (since 1.7).
+        turn_frames: whether this Pipecat's aggregators tell turns as frames (1.3 does not).
         now_ms: Unix milliseconds by the pipeline's clock.
     """
 

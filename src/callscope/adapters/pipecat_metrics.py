@@ -78,7 +78,7 @@ class Metrics:
 
     def _on_ttfb(self, item: Any, at_ms: float) -> None:
         service = self._services.named(item.processor)
-        if service is None or item.value <= 0:
+        if service is None:
             return
         value_ms = item.value * _MS
         if service.kind in {"llm", "realtime"}:
@@ -107,7 +107,7 @@ class Metrics:
 
     def _on_processing(self, item: Any, at_ms: float) -> None:
         service = self._services.named(item.processor)
-        if service is not None and service.kind == "stt" and item.value > 0:
+        if service is not None and service.kind == "stt":
             self._tell(item, at_ms, processing_ms=item.value * _MS)
 
     def _on_aggregation(self, item: Any, at_ms: float) -> None:

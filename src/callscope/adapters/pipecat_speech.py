@@ -22,7 +22,7 @@ _MAX_PENDING: Final = 64
 class Speech:
     """Frames of both speakers into speaking edges, barge-ins and turns.
 
-    A caller's turn is what the user aggregator gave the language model; where no aggregator tells (before 1.7,
+    A caller's turn is what the user aggregator gave the language model; where no aggregator tells (as in 1.3,
     or in a pipeline without one), it is the transcripts of the turn. An agent's turn is what the assistant
     aggregator put in the context, which is what was played; where nobody tells, it ends with the agent's sound.
     """

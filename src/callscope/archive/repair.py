@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -86,9 +87,10 @@ def repair_call(path: Path, *, now_ms: int, dry_run: bool = False) -> list[Actio
         now_ms: Unix milliseconds.
         dry_run: only tell.
     """
-    if read_envelope(path, now_ms=now_ms).status == IN_PROGRESS:
+    call = read_envelope(path, now_ms=now_ms)
+    if call.status == IN_PROGRESS:
         return []
-    work = _Repair(path, now_ms=now_ms, dry_run=dry_run)
+    work = _Repair(path, call.call_id, now_ms=now_ms, dry_run=dry_run)
     try:
         work.metadata()
         for name in (TRANSCRIPT, EVENTS):
@@ -101,16 +103,21 @@ def repair_call(path: Path, *, now_ms: int, dry_run: bool = False) -> list[Actio
 class _Repair:
     """The repair of one call that is not in progress."""
 
-    def __init__(self, path: Path, *, now_ms: int, dry_run: bool) -> None:
+    def __init__(self, path: Path, call_id: str, *, now_ms: int, dry_run: bool) -> None:
         self.actions: list[Action] = []
         self._path = path
+        self._call_id = call_id
         self._now_ms = now_ms
         self._dry_run = dry_run
-        self._record: CallRecord = read_call(path, now_ms=now_ms)
+
+    @cached_property
+    def _record(self) -> CallRecord:
+        """All rows: most calls are in order and never need them."""
+        return read_call(self._path, now_ms=self._now_ms)
 
     def note(self, kind: Kind, message: str) -> None:
         """Tell of one thing."""
-        self.actions.append(Action(path=str(self._path), call_id=self._record.call.call_id, kind=kind, message=message))
+        self.actions.append(Action(path=str(self._path), call_id=self._call_id, kind=kind, message=message))
 
     def metadata(self) -> None:
         """Bring metadata.json and what was to become it in order."""
@@ -183,7 +190,9 @@ class _Repair:
     def _close(self, document: dict[str, Any]) -> dict[str, Any]:
         """The envelope of a call whose writer is gone, as its writer would have summed it up."""
         record = self._record
-        started_at_ms = record.call.started_at_ms
+        started_at_ms = call_of(document, path="").started_at_ms
+        if started_at_ms is None:
+            started_at_ms = record.call.started_at_ms
         moments = [*(turn.ts_ms for turn in record.turns), *(event.ts_ms for event in record.events)]
         ended_at_ms = max((moment for moment in moments if moment is not None), default=None)
         if ended_at_ms is not None and started_at_ms is not None:

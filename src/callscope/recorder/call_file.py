@@ -139,11 +139,12 @@ class CallFile:
             self._recording.close()
             self._recording = None
 
-    def add_audio(self, ts_ms: int, pcm: bytes, *, sample_rate: int, channels: int) -> None:
-        """Add sound; raises `OSError` when it cannot be kept."""
-        if self.path is None or (self.lost_audio and self._recording is None):
+    def add_audio(self, ts_ms: int, pcm: bytes, *, sample_rate: int, channels: int) -> bool:
+        """Add sound, and tell whether it was the first; raises `OSError` when it cannot be kept."""
+        first = self._recording is None
+        if self.path is None or (first and self.lost_audio):
             self.lost_audio += 1
-            return
+            return False
         if self._recording is None:
             path = self.path / paths.RECORDING
             self._recording = Recording(path, sample_rate=sample_rate, channels=channels)
@@ -155,11 +156,12 @@ class CallFile:
         recording = self._recording
         if (recording.sample_rate, recording.channels) != (sample_rate, channels):
             self.lost_audio += 1
-            return
+            return False
         due_ms = ts_ms - self.started_at_ms - self._recording_info["offset_ms"]
         if due_ms - recording.duration_ms > _MAX_DRIFT_MS:
             recording.pad_to(due_ms)
         recording.append(pcm)
+        return first
 
     def write_metadata(self, dropped: Counter[str], dropped_audio: int) -> None:
         """Put metadata.json in place as of now; raises `OSError`."""

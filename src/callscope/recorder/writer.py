@@ -245,7 +245,8 @@ class Writer:
         _, call, _, mono_ns, at_ms, pcm, sample_rate, channels = row
         file = self._file(call)
         try:
-            file.add_audio(call.unix_ms(mono_ns, at_ms), pcm, sample_rate=sample_rate, channels=channels)
+            if file.add_audio(call.unix_ms(mono_ns, at_ms), pcm, sample_rate=sample_rate, channels=channels):
+                self._stale.add(call)  # where the sound begins is known at once, also after a kill
         except OSError as error:
             file.lost_audio += 1
             self._warn(_reason(error), f"sound could not be written ({error})")

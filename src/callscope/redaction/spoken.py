@@ -9,7 +9,7 @@ A run is numerals with nothing between them but punctuation and fillers ("uh", "
 except where its form tells that it is something else: a date, a decimal fraction, a sum with thousands
 separators, an IP address, a list of years, an amount ("1234567 dollars"), or part of a word or id
 (``gpt-4.1-2025-04-14``).
-No exception can hold a card: they have fewer than `CARD_DIGITS` digits or begin as no card does.
+No exception can hold a card: they have fewer than `CARD_DIGITS` digits, and years begin as no card does.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ _ORDINARY: Final = re.compile(
     r"|\d{1,6}\.\d+"
     r"|\d{1,3}(?:\.\d{1,3}){3}"
 )
-_NO_CARD: Final = re.compile(r"0\.\d{1,30}|(?:(?:19|20)\d\d[ ,/-]{1,3}){1,30}(?:19|20)\d\d")
+_YEARS: Final = re.compile(r"(?:(?:19|20)\d\d[ ,/-]{1,3}){1,30}(?:19|20)\d\d")
 _ORDINARY_CHARACTERS: Final = 256
 
 
@@ -189,10 +189,9 @@ def _private(
 ) -> Iterator[list[Numeral]]:
     """What of a run is to be masked: all, nothing, or the part that is not inside a word or id."""
     written = text[run[0].start : run[-1].end] if run[-1].end - run[0].start <= _ORDINARY_CHARACTERS else ""
-    digits = digits_of(run)
-    if not cue and _NO_CARD.fullmatch(written) and not (written.startswith("0.") and is_card(digits[1:])):
+    if not cue and _YEARS.fullmatch(written):
         return
-    count = len(digits)
+    count = len(digits_of(run))
     if count >= CARD_DIGITS:
         yield run
         return
