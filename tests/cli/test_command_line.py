@@ -129,7 +129,7 @@ def test_the_setup_file_for_pipecat_is_told_by_its_absolute_path() -> None:
 
     assert path.is_absolute()
     assert path.is_file()
-    assert path.parts[-3:] == ("callscope", "adapters", "pipecat_setup.py")
+    assert path.parts[-4:] == ("callscope", "adapters", "pipecat", "setup.py")
 
 
 def test_the_demo_without_its_packages_says_what_to_install(tmp_path: Path) -> None:

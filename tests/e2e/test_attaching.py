@@ -23,7 +23,7 @@ from callscope.errors import CallscopeError
 pytestmark = pytest.mark.e2e
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SETUP_FILE = importlib.util.find_spec("callscope.adapters.pipecat_setup")
+SETUP_FILE = importlib.util.find_spec("callscope.adapters.pipecat.setup")
 EXAMPLE_SECONDS = 120
 
 

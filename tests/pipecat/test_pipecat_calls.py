@@ -21,8 +21,8 @@ from pipecat.processors.frame_processor import FrameDirection
 from scripted_bot import SAMPLE_RATE, Answer, Bot, read, running
 
 from callscope.adapters import pipecat as adapter
-from callscope.adapters import pipecat_setup
 from callscope.adapters.pipecat import CallObserver, attach
+from callscope.adapters.pipecat import setup as pipecat_setup
 from callscope.recorder import guard
 from callscope.recorder.logger import CallLogger
 

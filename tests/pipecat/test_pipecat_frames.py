@@ -8,8 +8,8 @@ from pipecat.frames import frames as pf
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from scripted_bot import STOP_SECS, Answer, Bot
 
-from callscope.adapters.pipecat_handlers import Dispatch
-from callscope.adapters.pipecat_open import MAX_OPEN, bound
+from callscope.adapters.pipecat.handlers import Dispatch
+from callscope.adapters.pipecat.open import MAX_OPEN, bound
 
 
 class PassOn(FrameProcessor):  # type: ignore[misc]

@@ -15,8 +15,8 @@ from pipecat.services.openai.llm import OpenAILLMService
 from pipecat.services.settings import LLMSettings
 from scripted_bot import Answer, Bot, Ear, Line, Mind, Voice
 
-from callscope.adapters import pipecat_identity
-from callscope.adapters.pipecat_services import Service, Services
+from callscope.adapters.pipecat import identity
+from callscope.adapters.pipecat.services import Service, Services
 
 
 class OwnLLMService(OpenAILLMService):  # type: ignore[misc]
@@ -79,7 +79,7 @@ def worker(**known: Any) -> Any:
 def test_what_the_runner_was_told_goes_before_what_the_worker_knows() -> None:
     data = SimpleNamespace(call_id="CA1", from_number="+15550001234", to_number=None)
 
-    found = pipecat_identity.find(worker(_conversation_id="c", start_metadata={"call_id": "s", "to": "+1555"}), data)
+    found = identity.find(worker(_conversation_id="c", start_metadata={"call_id": "s", "to": "+1555"}), data)
 
     assert (found.call_id, found.caller, found.callee) == ("CA1", "+15550001234", "+1555")
 
@@ -87,8 +87,8 @@ def test_what_the_runner_was_told_goes_before_what_the_worker_knows() -> None:
 def test_call_data_may_also_come_with_the_workers_metadata_or_resources() -> None:
     data = {"call_id": "CA2", "from": "alice"}
 
-    by_metadata = pipecat_identity.find(worker(start_metadata={"call_data": data}), None)
-    by_resources = pipecat_identity.find(worker(app_resources={"call_data": data}), None)
+    by_metadata = identity.find(worker(start_metadata={"call_data": data}), None)
+    by_resources = identity.find(worker(app_resources={"call_data": data}), None)
 
     assert by_metadata.call_id == by_resources.call_id == "CA2"
     assert by_metadata.caller == by_resources.caller == "alice"
@@ -101,13 +101,13 @@ def test_the_transports_serializer_tells_the_telephony_provider_and_the_calls_na
     line = Line()
     line._params = SimpleNamespace(serializer=serializer)
 
-    found = pipecat_identity.find(worker(pipeline=Pipeline([line])), None)
+    found = identity.find(worker(pipeline=Pipeline([line])), None)
 
     assert (found.call_id, found.telephony_provider) == ("CA3", "twilio")
 
 
 def test_what_nobody_tells_is_unknown() -> None:
-    assert pipecat_identity.find(worker(), None) == pipecat_identity.Identity()
+    assert identity.find(worker(), None) == identity.Identity()
 
 
 def test_a_changed_model_is_the_one_that_is_billed_from_then_on(record: Any) -> None:

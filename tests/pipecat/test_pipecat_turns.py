@@ -155,6 +155,6 @@ def test_a_caller_whose_speech_was_not_recognised_leaves_no_turn(record: Any) ->
 
 
 def test_two_languages_of_spacing_make_one_text() -> None:
-    from callscope.adapters.pipecat_words import joined
+    from callscope.adapters.pipecat.words import joined
 
     assert joined([("Hel", True), ("lo ", True), ("you.", False), ("Bye.", False)]) == "Hello you. Bye."

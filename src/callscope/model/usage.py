@@ -30,6 +30,10 @@ inside ``input_tokens`` depends on the provider (inside for OpenAI-compatible on
 Bedrock), which is why the provider is part of a usage line's key."""
 
 
+_MAX_QUANTITY: Final = 10**15
+"""More than any call can use: what is beyond is a mistake, and would not add up in a float."""
+
+
 class UsageLine(msgspec.Struct, frozen=True, kw_only=True):
     """The sum over a call for one service, provider and model."""
 
@@ -79,7 +83,7 @@ class UsageSum:
         found = False
         for unit in UNITS:
             value = data.get(unit)
-            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf"):
+            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MAX_QUANTITY:
                 entry.units[unit] = entry.units.get(unit, 0) + value
                 found = True
         if found:

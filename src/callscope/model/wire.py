@@ -41,7 +41,7 @@ def parse_ts(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        if not math.isfinite(value) or value < 0:
+        if not 0 <= value <= LAST_MS:  # also not a number, and integers that no float can hold
             return None
         ms = value if value >= _EPOCH_MS_FROM else value * _MS_PER_SECOND
         return round(ms) if ms <= LAST_MS else None

@@ -191,6 +191,11 @@ class CallLogger(PatterMethods):
         """`close` for a coroutine: the event loop goes on."""
         return await self._await_order(STOP, timeout)
 
+    def caught(self, where: str) -> None:
+        """For adapters, in an ``except`` block: an error of ours is told once a minute and stays away from the call."""
+        if self._channel is not None:
+            guard.caught(where, self._channel.warnings)
+
     def __reduce__(self) -> tuple[Callable[..., CallLogger], tuple[Path | None, Settings]]:
         """A logger sent to another process is another logger on the same archive."""
         return _unpickle, (self.root, self.settings)

@@ -15,4 +15,4 @@ def command() -> None:
 
     As in: PIPECAT_SETUP_FILES=$(callscope pipecat-setup) python bot.py
     """
-    click.echo(Path(callscope.__file__).resolve().parent / "adapters" / "pipecat_setup.py")
+    click.echo(Path(callscope.__file__).resolve().parent / "adapters" / "pipecat" / "setup.py")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any, Final
 
-from callscope.adapters.pipecat_services import class_names, walk
+from callscope.adapters.pipecat.services import class_names, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

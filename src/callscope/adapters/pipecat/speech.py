@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from callscope.adapters.pipecat_handlers import Handlers, is_upstream
-from callscope.adapters.pipecat_words import Words, joined
+from callscope.adapters.pipecat.handlers import Handlers, is_upstream
+from callscope.adapters.pipecat.words import Words, joined
 from callscope.model import event as events
 
 if TYPE_CHECKING:
-    from callscope.adapters.pipecat_errors import Errors
-    from callscope.adapters.pipecat_services import Services
+    from callscope.adapters.pipecat.errors import Errors
+    from callscope.adapters.pipecat.services import Services
     from callscope.recorder.call_log import CallLog
 
 _CLOCKS_AGREE_MS: Final = 10_000

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from callscope.adapters.pipecat_open import bound, known
+from callscope.adapters.pipecat.open import bound, known
 from callscope.model import event as events
 
 if TYPE_CHECKING:
-    from callscope.adapters.pipecat_errors import Errors
-    from callscope.adapters.pipecat_handlers import Handlers
-    from callscope.adapters.pipecat_services import Service, Services
+    from callscope.adapters.pipecat.errors import Errors
+    from callscope.adapters.pipecat.handlers import Handlers
+    from callscope.adapters.pipecat.services import Service, Services
     from callscope.recorder.call_log import CallLog
 
 _SAMPLE_BYTES: Final = 2

@@ -9,10 +9,10 @@ from callscope.model import event as events
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callscope.adapters.pipecat_handlers import Handlers
-    from callscope.adapters.pipecat_inference import Inferences
-    from callscope.adapters.pipecat_services import Service, Services
-    from callscope.adapters.pipecat_synthesis import Syntheses
+    from callscope.adapters.pipecat.handlers import Handlers
+    from callscope.adapters.pipecat.inference import Inferences
+    from callscope.adapters.pipecat.services import Service, Services
+    from callscope.adapters.pipecat.synthesis import Syntheses
     from callscope.recorder.call_log import CallLog
 
 _NO_SERVICE: Final = "PipelineSource"

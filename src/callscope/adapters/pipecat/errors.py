@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from callscope.model import event as events
 
 if TYPE_CHECKING:
-    from callscope.adapters.pipecat_handlers import Handlers
-    from callscope.adapters.pipecat_services import Service, Services
+    from callscope.adapters.pipecat.handlers import Handlers
+    from callscope.adapters.pipecat.services import Service, Services
     from callscope.recorder.call_log import CallLog
 
 try:

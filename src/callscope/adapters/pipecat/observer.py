@@ -1,16 +1,4 @@
-"""Records the calls of a Pipecat pipeline (1.3 and later).
-
-Attach it in one line, before the worker runs::
-
-    attach(worker, CallLogger.from_env())
-
-or give the worker the observer itself::
-
-    worker.add_observer(CallObserver(CallLogger.from_env()))
-
-or in none: let ``PIPECAT_SETUP_FILES`` name the file that ``callscope pipecat-setup`` prints. All three give the
-same record. Nothing here raises into the pipeline or waits, and a logger that is off costs nothing.
-"""
+"""The observer that Pipecat calls for every hop of every frame, and the one line that attaches it."""
 
 from __future__ import annotations
 
@@ -18,24 +6,19 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from callscope.adapters import pipecat_identity
-from callscope.adapters.pipecat_calls import PipelineCall
-from callscope.adapters.pipecat_services import Services, walk
+from pipecat.frames import frames as pipecat_frames
+from pipecat.observers.base_observer import BaseObserver
+
+from callscope.adapters.pipecat import identity
+from callscope.adapters.pipecat.calls import PipelineCall
+from callscope.adapters.pipecat.services import Services, walk
 from callscope.clock import anchor_ns, monotonic_ns
-from callscope.errors import MissingExtraError
-from callscope.recorder import guard
 from callscope.recorder.logger import CallLogger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callscope.recorder.call_log import CallLog
-
-try:
-    from pipecat.frames import frames as pipecat_frames
-    from pipecat.observers.base_observer import BaseObserver
-except ModuleNotFoundError as error:
-    raise MissingExtraError("pipecat", what="recording a Pipecat pipeline") from error
 
 _NS_PER_MS: Final = 1_000_000
 _TURN_FRAMES: Final = hasattr(pipecat_frames, "LLMContextUserTurnFrame")
@@ -177,7 +160,7 @@ class CallObserver(BaseObserver):  # type: ignore[misc]  # Pipecat is not follow
         self._anchor_ns = anchor_ns()
         services = Services()
         services.learn(worker.pipeline)
-        found = pipecat_identity.find(worker, self._call_data)
+        found = identity.find(worker, self._call_data)
         given = {name: value or getattr(found, name) for name, value in self._given.items()}
         self._log = self._logger.start_call(
             given["call_id"],
@@ -210,9 +193,7 @@ class CallObserver(BaseObserver):  # type: ignore[misc]  # Pipecat is not follow
             self._caught(getattr(function, "__qualname__", "CallObserver"))
 
     def _caught(self, where: str) -> None:
-        channel = self._logger._channel  # noqa: SLF001 -- where errors of ours are told
-        if channel is not None:
-            guard.caught(f"pipecat {where}", channel.warnings)
+        self._logger.caught(f"pipecat {where}")
 
     def _moment(self, data: Any) -> float:
         """Unix milliseconds of a push, by the pipeline's clock; the handler runs later than the push.

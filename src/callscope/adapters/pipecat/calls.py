@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from callscope.adapters.pipecat_errors import Errors
-from callscope.adapters.pipecat_handlers import Dispatch, Handlers
-from callscope.adapters.pipecat_inference import Inferences
-from callscope.adapters.pipecat_metrics import Metrics
-from callscope.adapters.pipecat_services import Services, class_names, place, walk
-from callscope.adapters.pipecat_sound import Sound
-from callscope.adapters.pipecat_sound import find as find_sound
-from callscope.adapters.pipecat_speech import Speech
-from callscope.adapters.pipecat_synthesis import Syntheses
-from callscope.adapters.pipecat_tools import Tools
+from callscope.adapters.pipecat.errors import Errors
+from callscope.adapters.pipecat.handlers import Dispatch, Handlers
+from callscope.adapters.pipecat.inference import Inferences
+from callscope.adapters.pipecat.metrics import Metrics
+from callscope.adapters.pipecat.services import Services, class_names, place, walk
+from callscope.adapters.pipecat.sound import Sound
+from callscope.adapters.pipecat.sound import find as find_sound
+from callscope.adapters.pipecat.speech import Speech
+from callscope.adapters.pipecat.synthesis import Syntheses
+from callscope.adapters.pipecat.tools import Tools
 from callscope.model import event as events
 
 if TYPE_CHECKING:

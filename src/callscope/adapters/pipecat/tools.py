@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from callscope.adapters.pipecat_open import bound
+from callscope.adapters.pipecat.open import bound
 from callscope.model import event as events
 
 if TYPE_CHECKING:
-    from callscope.adapters.pipecat_handlers import Handlers
+    from callscope.adapters.pipecat.handlers import Handlers
     from callscope.recorder.call_log import CallLog
 
 

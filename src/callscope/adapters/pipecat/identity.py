@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from callscope.adapters.pipecat_services import place, walk
+from callscope.adapters.pipecat.services import place, walk
 
 _CALL_IDS: Final = ("call_id", "call_sid", "callSid", "call_control_id", "callId")
 _CALLERS: Final = ("caller", "from_number", "from", "From")
