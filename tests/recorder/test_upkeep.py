@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,8 +38,8 @@ def start_one_call(root: Path, settings: Settings) -> None:
     logger.start_call("new").end()
     logger.flush()
     assert logger._writer is not None
-    if logger._writer._sweeper is not None:
-        logger._writer._sweeper.join(10)
+    for thread in logger._writer.background.values():
+        thread.join(10)
     logger.close()
 
 
@@ -75,6 +77,35 @@ def test_an_old_call_in_progress_is_never_deleted(tmp_path: Path) -> None:
     assert not gone.exists()
     assert call.path is not None
     assert metadata(call.path)["status"] == "in_progress"
+    other.close()
+
+
+def test_a_start_closes_the_calls_of_a_dead_writer(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from callscope import CallLogger
+logger = CallLogger(sys.argv[1])
+call = logger.start_call("dead", labels={"env": "prod"})
+call.turn("user", "last words")
+call.usage("stt", provider="deepgram", audio_seconds=3)
+logger.flush()
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    other = CallLogger(tmp_path)
+    living = other.start_call("living")
+    other.flush()
+
+    start_one_call(tmp_path, Settings())
+
+    found = {directory.name: metadata(directory) for directory in call_dirs(tmp_path)}
+    assert found["dead"]["status"] == "abandoned"
+    assert found["dead"]["turns"] == 1
+    assert found["dead"]["callscope"]["labels"] == {"env": "prod"}
+    assert found["dead"]["callscope"]["usage"][0]["units"] == {"audio_seconds": 3}
+    assert found["living"]["status"] == "in_progress"
+    assert [ledger["open_calls"] for ledger in read_ledgers(tmp_path)] == [1]
+    living.end()
     other.close()
 
 

@@ -216,6 +216,6 @@ def test_what_is_too_long_to_be_looked_at_is_not_kept() -> None:
 @settings(max_examples=30, deadline=None)
 def test_a_spoken_card_is_found_wherever_it_lies_in_a_long_text(offset: int) -> None:
     filler = "lorem ipsum " * 12_000
-    text = redact(filler[:offset] + " " + "four one one one " * 4 + filler[offset:])
-    assert "[card]" in text or "[number]" in text
-    assert "four" not in text
+    text = redact(filler[:offset] + " four one one one" + " one" * 12 + " " + filler[offset:])
+    assert "[card]" in text
+    assert "one" not in text

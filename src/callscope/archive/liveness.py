@@ -13,7 +13,7 @@ system that does not pass locks on does the heartbeat (the file's age) decide, a
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,4 +122,15 @@ def read_ledgers(root: Path) -> list[dict[str, Any]]:
     return ledgers
 
 
-__all__ = ["HEARTBEAT_SECONDS", "WriterFile", "identity", "is_alive", "read_ledgers"]
+def forget_dead(root: Path, ledgers: Iterable[Mapping[str, Any]]) -> None:
+    """Remove the files of writers that are gone and lost nothing; a ledger that tells of a loss stays."""
+    for ledger in ledgers:
+        writer = ledger.get("writer")
+        if ledger.get("alive") or ledger.get("lost") or not isinstance(writer, dict):
+            continue
+        name = str(writer.get("id"))
+        if paths.safe_name(name) == name:
+            (paths.writers_dir(root) / f"{name}.json").unlink(missing_ok=True)
+
+
+__all__ = ["HEARTBEAT_SECONDS", "WriterFile", "forget_dead", "identity", "is_alive", "read_ledgers"]

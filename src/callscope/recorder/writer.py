@@ -25,6 +25,7 @@ from callscope.archive import replace
 from callscope.archive.append import Appender, Write
 from callscope.archive.liveness import HEARTBEAT_SECONDS, WriterFile, identity
 from callscope.archive.prune import prune
+from callscope.archive.repair import close_abandoned
 from callscope.archive.rows import turns_of
 from callscope.clock import monotonic_ns, now_ms
 from callscope.config import Settings
@@ -95,7 +96,7 @@ class Writer:
         self._stale_since_ns = 0
         self._stopping = False
         self._told: dict[str, int] = {}
-        self._sweeper: threading.Thread | None = None
+        self.background: dict[str, threading.Thread] = {}
         self.open_calls: set[CallLog] = set()
         self.thread: threading.Thread | None = None
 
@@ -154,8 +155,9 @@ class Writer:
         file.update(restore(fields))
         call.file = file
         self.open_calls.add(call)
-        self._show_sign()
-        self._maybe_sweep()
+        self._look_around()
+        if self._sign is None:
+            self._show_sign()
         self._claim(file)
 
     def _update(self, row: kinds.Row) -> None:
@@ -414,28 +416,29 @@ class Writer:
             reason, f"callscope: {message}; the calls go on{'; ' + advice if advice else ''}", count=count
         )
 
-    # -- retention ----------------------------------------------------------------------------------
+    # -- in the background --------------------------------------------------------------------------
 
-    def _maybe_sweep(self) -> None:
+    def _look_around(self) -> None:
+        """On the first call, close what dead writers left; on about one call in fifty, remove old days."""
+        if self._sign is None:
+            self._in_background("repair", lambda: close_abandoned(self._root, now_ms=now_ms()))
         if self._settings.retention_days and random.random() < SWEEP_CHANCE:  # noqa: S311 -- no secret
             self.sweep()
 
     def sweep(self) -> None:
-        """Remove old days, in a thread of its own: it may take a while, and no row waits for it."""
-        if self._sweeper is not None and self._sweeper.is_alive():
-            return
+        """Remove old days, where days are told to be old."""
         days = self._settings.retention_days
-        if not days:
+        if days:
+            self._in_background("retention", lambda: prune(self._root, days=days, now_ms=now_ms()))
+
+    def _in_background(self, name: str, work: Callable[[], object]) -> None:
+        """Do it in a thread of its own: it may take a while, and no row waits for it. One of a name at a time."""
+        running = self.background.get(name)
+        if running is not None and running.is_alive():
             return
-        remove = guard.shielded("retention", self._channel.warnings)(prune)
-        self._sweeper = threading.Thread(
-            target=remove,
-            args=(self._root,),
-            kwargs={"days": days, "now_ms": now_ms(), "max_bytes": None, "dry_run": False},
-            name="callscope-retention",
-            daemon=True,
-        )
-        self._sweeper.start()
+        shielded = guard.shielded(name, self._channel.warnings)(work)
+        self.background[name] = threading.Thread(target=shielded, name=f"callscope-{name}", daemon=True)
+        self.background[name].start()
 
 
 def _reason(error: OSError) -> str:
