@@ -54,13 +54,16 @@ class Nothing:
 class Callscope:
     """This project."""
 
-    tasks = 0
-
     def __init__(self, root: Path) -> None:
         from callscope import CallLogger
 
         self.logger = CallLogger(root)
         self.calls: list[Any] = []
+
+    @property
+    def tasks(self) -> int:
+        """Rows that wait for the writer."""
+        return int(self.logger.health().pending)
 
     def start(self, number: int) -> None:
         """Begin a call."""

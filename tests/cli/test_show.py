@@ -24,7 +24,7 @@ def test_the_head_tells_the_outcome_the_worst_wait_and_the_trouble(tmp_path: Pat
     assert head[1] == "when      2026-11-21 09:30:12 UTC · length 0:15"
     assert head[2] == "who       ***4567 → ***1111 · inbound · twilio"
     assert head[3] == "waits     worst 4.10 s (exchange 2) · p50 3.00 s, p95 \N{EN DASH} (needs 20), n=2"
-    assert head[4] == "trouble   1 error (1 recovered) · 1 interruption"
+    assert head[4] == "trouble   1 error, 1 recovered · 1 interruption"
     assert head[5] == "agent     openai gpt-4.1 · pipecat 1.14.0"
     assert head[6] == "cost      unpriced"
     assert head[7] == "labels    env=prod"
@@ -81,6 +81,70 @@ def test_only_the_slowest_exchanges_are_drawn_when_asked(tmp_path: Path) -> None
 
     assert [line.split(":")[0] for line in page if line.startswith(("Exchange", "Greeting"))] == ["Exchange 2 at 0"]
     assert page[-1] == "1 quicker exchange not drawn: --slowest 2 draws all"
+    assert shown(tmp_path, ORDER, "--slowest", "0")[-1] == "2 exchanges not drawn: --slowest 2 draws all"
+    assert shown(tmp_path, ORDER, "--slowest", "2")[-1].startswith("   the caller waited")
+
+
+def test_a_greeting_that_is_not_drawn_is_called_one(tmp_path: Path) -> None:
+    directory = write(tmp_path, "greeted", started_at=ts(0), ended_at=ts(9000))
+    said = [("user_started_speaking", 3000), ("user_stopped_speaking", 4000), ("llm_started", 4100)]
+    spoke = [("client_connected", 0), ("tts_started", 100), ("tts_first_audio", 400), ("agent_started_speaking", 500)]
+    answered = [("llm_first_token", 5000), ("agent_started_speaking", 5200)]
+    for kind, ms in (*spoke, ("agent_stopped_speaking", 2000), *said, *answered):
+        append(directory / "events.jsonl", {"ts": ts(ms), "type": kind, "data": {"request_id": "1"}})
+
+    page = shown(tmp_path, "greeted", "--slowest", "1")
+
+    assert page[-1] == "the greeting not drawn: --slowest 2 draws all"
+    assert shown(tmp_path, "greeted", "--slowest", "0")[-1] == (
+        "the greeting and 1 exchange not drawn: --slowest 2 draws all"
+    )
+
+
+def test_what_nobody_heard_is_marked_also_where_nobody_interrupted(tmp_path: Path) -> None:
+    directory = write(tmp_path, "unheard")
+    append(
+        directory / "transcript.jsonl",
+        {"ts": ts(0), "turn_index": 0, "role": "assistant", "text": "Hello, this is the shop.", "heard": ""},
+        {"ts": ts(900), "turn_index": 1, "role": "assistant", "text": "One. Two.", "heard": "One."},
+        {"ts": ts(950), "turn_index": 2, "role": "assistant", "text": "Three.", "heard": "Three."},
+        {"ts": ts(990), "turn_index": 3, "role": "assistant", "text": None, "text_length": 7, "heard": ""},
+    )
+
+    page = shown(tmp_path, "unheard")
+
+    assert [line.split("agent   ")[1] for line in page if "agent  " in line] == [
+        "[not heard: Hello, this is the shop.]",
+        "One. [not heard: Two.]",
+        "Three.",
+        "[not heard, words not recorded, 7 characters]",
+    ]
+    on_terminal = run_on_terminal("show", "unheard", "--root", str(tmp_path))
+    assert re.search(r"\x1b\[[\d;]*9mHello, this is the shop\.", on_terminal), "struck through"
+
+
+def test_errors_say_whether_they_were_got_over_and_one_cause_is_told_once(tmp_path: Path) -> None:
+    directory = write(tmp_path, "troubled", started_at=ts(0), ended_at=ts(9000))
+    rows: list[tuple[int, str, dict[str, str | int]]] = [
+        (1000, "error", {"error_id": "e1", "stage": "llm", "message": "timeout"}),
+        (2000, "error", {"error_id": "e2", "stage": "tts", "message": "no such voice"}),
+        (3000, "error", {"error_id": "e3", "stage": "tts", "message": "no audio", "duplicate_of": "e2"}),
+        (3200, "error_recovered", {"error_id": "e1", "stage": "llm", "after_ms": 2200}),
+    ]
+    append(directory / "events.jsonl", *({"ts": ts(ms), "type": kind, "data": data} for ms, kind, data in rows))
+
+    page = shown(tmp_path, "troubled")
+
+    assert "trouble   2 errors, 1 recovered · 0 interruptions" in page
+    assert "   0:01 LLM: timeout; recovered after 2.20 s" in page
+    assert "   0:02 TTS: no such voice" in page
+    append(directory / "transcript.jsonl", {"ts": ts(500), "turn_index": 0, "role": "user", "text": "hello"})
+    said = shown(tmp_path, "troubled")
+    assert [line[17:] for line in said[said.index("   0:00          caller  hello") :]] == [
+        "caller  hello",
+        "error   llm: timeout (recovered after 2.20 s)",
+        "error   tts: no such voice",
+    ]
 
 
 def test_the_json_holds_everything_that_is_known(tmp_path: Path) -> None:

@@ -238,6 +238,8 @@ class Bot:
         before: list[FrameProcessor] | None = None,
         after: list[FrameProcessor] | None = None,
         context: LLMContext | None = None,
+        turns: UserTurnStrategies | None = None,
+        turn_stop_timeout: float = PATIENCE_SECONDS,
         **worker_options: Any,
     ) -> None:
         self.line = Line()
@@ -249,9 +251,9 @@ class Bot:
         self.user, self.assistant = LLMContextAggregatorPair(
             context or LLMContext(),
             user_params=LLMUserAggregatorParams(
-                user_turn_strategies=UserTurnStrategies(
-                    stop=[SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.0)]
-                )
+                user_turn_strategies=turns
+                or UserTurnStrategies(stop=[SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.0)]),
+                user_turn_stop_timeout=turn_stop_timeout,
             ),
         )
         parts = [

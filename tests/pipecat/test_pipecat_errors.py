@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 from pipecat.frames import frames as pf
 from pipecat.pipeline.llm_switcher import LLMSwitcher
+from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.service_switcher import ServiceSwitcherStrategyFailover
 from scripted_bot import Answer, Bot, Mind, Voice
+
+from callscope.adapters.pipecat.errors import Errors
+from callscope.adapters.pipecat.open import MAX_OPEN
+from callscope.adapters.pipecat.services import Services
+from callscope.recorder.logger import CallLogger
 
 KEY = "sk-proj-MadeUpForThisTest0123456789abcdefghij"
 
@@ -55,7 +62,52 @@ def test_an_error_that_was_recovered_is_listed_and_said_to_be_recovered(record: 
     (recovered,) = call.of("error_recovered")
     assert recovered["error_id"] == error["error_id"]
     assert recovered["stage"] == "llm"
+    assert recovered["after_ms"] >= 0
     assert call.metadata["callscope"]["errors"] == 1
+
+
+def test_all_errors_of_a_stage_are_recovered_when_it_works_again_and_those_of_others_are_not(record: Any) -> None:
+    async def fail_twice(bot: Bot) -> None:
+        await bot.ear.push_error("the line broke")
+        await bot.say("How are you?")
+        await bot.until("ErrorFrame", 2)
+        await bot.until("LLMFullResponseEndFrame")
+        await bot.ear.push_error("the line broke again")
+        await fail_then_answer(bot)
+
+    call = record(lambda: Bot([refusing(), refusing(), Answer(("Fine.",))]), fail_twice)
+
+    stages = {error["error_id"]: error["stage"] for error in call.of("error")}
+    assert stages == {"error-1": "stt", "error-2": "llm", "error-3": "stt", "error-4": "llm"}
+    assert [each["error_id"] for each in call.of("error_recovered")] == ["error-1", "error-3", "error-2", "error-4"]
+
+
+def test_a_stage_that_never_works_recovers_nothing(record: Any) -> None:
+    async def unheard(bot: Bot) -> None:
+        for count, text in enumerate(("Tell me a story.", "Hello?"), start=1):
+            await bot.say(text)
+            await bot.until("ErrorFrame", count)
+            await bot.until("TTSStoppedFrame")
+
+    answers = [Answer(("Once there was a king.",)), Answer(("Hello.",))]
+    call = record(lambda: Bot(answers, voice=Voice(failing=True, stop_frame_timeout_s=0.05)), unheard)
+
+    assert call.of("error_recovered") == []
+
+
+def test_of_errors_without_end_a_bounded_number_is_held(calls: CallLogger) -> None:
+    services = Services()
+    voice = Voice()
+    services.learn(Pipeline([voice]))
+    errors = Errors(calls.start_call("many"), services)
+    on_error = errors.handlers()["ErrorFrame"]
+    for at_ms in range(0, 1000 * MAX_OPEN, 1000):
+        on_error(SimpleNamespace(frame=pf.ErrorFrame("no"), source=voice), at_ms)
+    on_error(SimpleNamespace(frame=pf.ErrorFrame("no"), source=voice), 1000 * MAX_OPEN)
+
+    assert len(errors._open) == MAX_OPEN
+    errors.worked("tts", voice.name, 0)
+    assert not errors.failing("tts")
 
 
 def test_a_failover_which_pipecat_itself_tells_nobody_is_listed(record: Any) -> None:

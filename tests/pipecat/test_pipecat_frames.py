@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from pipecat.frames import frames as pf
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_response_universal import LLMUserAggregator, LLMUserAggregatorParams
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.turns.user_stop import DeferredUserTurnStopStrategy, SpeechTimeoutUserTurnStopStrategy
+from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from scripted_bot import STOP_SECS, Answer, Bot
 
 from callscope.adapters.pipecat.handlers import Dispatch
 from callscope.adapters.pipecat.open import MAX_OPEN, bound
+from callscope.adapters.pipecat.services import stop_strategy
+
+
+def aggregator(*stop: Any) -> LLMUserAggregator:
+    strategies = UserTurnStrategies(stop=list(stop))
+    return LLMUserAggregator(LLMContext(), params=LLMUserAggregatorParams(user_turn_strategies=strategies))
 
 
 class PassOn(FrameProcessor):  # type: ignore[misc]
@@ -44,6 +54,37 @@ def test_of_a_frame_that_is_broadcast_both_ways_only_one_is_recorded(record: Any
         "agent_started_speaking",
         "agent_stopped_speaking",
     ]
+
+
+def test_the_end_of_a_turn_tells_the_strategy_that_decided_it(record: Any) -> None:
+    call = record(lambda: Bot([Answer(("I am fine.",))]), one_exchange)
+
+    assert call.of("user_turn_stopped") == [{"strategy": "SpeechTimeout"}]
+
+
+def test_a_strategy_that_leaves_the_end_of_a_turn_to_another_does_not_decide_it() -> None:
+    inner = SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.0)
+    deciding = SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.0)
+
+    assert stop_strategy(aggregator(DeferredUserTurnStopStrategy(inner), deciding)) == "SpeechTimeout"
+    assert stop_strategy(aggregator(inner, deciding)) is None, "either may have been the one"
+    assert stop_strategy(PassOn()) is None
+
+
+def test_a_turn_that_ran_into_the_time_limit_was_ended_by_nobody_else(record: Any) -> None:
+    async def mumble(bot: Bot) -> None:
+        await bot.line.start_speaking()
+        await bot.line.stop_speaking()
+        await bot.until("UserStoppedSpeakingFrame")
+
+    def impatient() -> Bot:
+        never = SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=60)
+        return Bot(turns=UserTurnStrategies(stop=[never]), turn_stop_timeout=0.05)
+
+    call = record(impatient, mumble)
+
+    assert [warning["code"] for warning in call.of("warning")] == ["dead_air"]
+    assert call.of("user_turn_stopped") == [{"strategy": "timeout"}]
 
 
 def test_voice_activity_comes_in_pairs_that_do_not_know_each_other_and_is_recorded_once(record: Any) -> None:

@@ -49,7 +49,7 @@ def test_a_request_that_the_provider_refused_is_not_missing_a_report(record: Any
 
     call = record(lambda: Bot([Answer(error=Refused("no"))]), ask)
 
-    assert [each["outcome"] for each in call.of("llm_stopped")] == ["failed"]
+    assert call.of("llm_stopped") == [{"request_id": "llm-1", "outcome": "failed"}]
     assert not [each for each in call.of("usage") if "unreported_requests" in each]
 
 

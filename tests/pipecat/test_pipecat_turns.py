@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipecat.frames import frames as pf
-from scripted_bot import Answer, Bot, Voice
+from scripted_bot import Answer, Bot, Heard, Voice
 
 STORY = Answer(("Once there was a king. ", "He had a horse. ", "The end."))
 
@@ -13,9 +13,11 @@ STORY = Answer(("Once there was a king. ", "He had a horse. ", "The end."))
 async def hear_one_sentence(bot: Bot) -> None:
     """The caller has heard the first sentence, and the second is on."""
     heard = bot.loudspeaker
+    played: list[pf.Frame] = []
 
     async def hold_after_first(_speaker: Any, frame: pf.Frame) -> None:
-        if isinstance(frame, pf.TTSTextFrame):
+        if isinstance(frame, pf.TTSTextFrame) and not played:
+            played.append(frame)
             heard.playing.clear()
 
     heard.add_event_handler("on_after_push_frame", hold_after_first)
@@ -135,6 +137,8 @@ def test_an_answer_that_nobody_could_hear_as_its_synthesis_failed_is_kept_as_unh
     call = record(lambda: Bot([Answer(("Once there was a king.",))], voice=Voice(failing=True)), unheard)
 
     assert call.texts() == [("user", "Tell me a story."), ("assistant", "Once there was a king.")]
+    assert call.turns[-1]["heard"] == ""
+    assert call.turns[-1]["ts"] < call.events[-1]["ts"], "it has the moment of its words, not of its being given up"
     assert call.kinds("agent_started_speaking") == []
     assert call.metadata["status"] != "completed"
 
@@ -158,3 +162,65 @@ def test_two_languages_of_spacing_make_one_text() -> None:
     from callscope.adapters.pipecat.words import joined
 
     assert joined([("Hel", True), ("lo ", True), ("you.", False), ("Bye.", False)]) == "Hello you. Bye."
+
+
+async def interrupt_with_a_chunk_in_flight(bot: Bot) -> None:
+    """The output plays one more chunk after it stopped, says that the agent starts, and so never says it again."""
+    told: list[pf.Frame] = []
+
+    async def play_one_more(speaker: Any, frame: pf.Frame) -> None:
+        if isinstance(frame, pf.BotStoppedSpeakingFrame) and not told:
+            told.append(frame)
+            await speaker._media_senders[None]._bot_currently_speaking()
+
+    bot.loudspeaker.add_event_handler("on_after_push_frame", play_one_more)
+    await interrupt_after_a_sentence(bot)
+    await bot.until("BotStartedSpeakingFrame", 2)
+    await bot.line.push_frame(Heard(text="Stop."))
+    await bot.line.stop_speaking()
+    await bot.until("BotStoppedSpeakingFrame")
+    assert bot.watch.pushed["BotStartedSpeakingFrame"] == 2
+
+
+def test_a_chunk_in_flight_when_the_agent_is_cut_off_is_no_start_and_hides_no_answer(record: Any) -> None:
+    call = record(lambda: Bot([STORY, Answer(("All right.",))]), interrupt_with_a_chunk_in_flight)
+
+    assert call.kinds("user_turn_stopped", "agent_started_speaking", "agent_stopped_speaking", "barge_in") == [
+        "user_turn_stopped",
+        "agent_started_speaking",
+        "barge_in",
+        "agent_stopped_speaking",
+        "user_turn_stopped",
+        "agent_started_speaking",
+        "agent_stopped_speaking",
+    ]
+    assert call.texts()[1:] == [
+        ("assistant", "Once there was a king. He had a horse. The end."),
+        ("user", "Stop."),
+        ("assistant", "All right."),
+    ]
+    assert call.turns[-1]["latency"]["response_ms"] > 0
+
+
+def test_an_answer_right_after_a_cut_with_its_own_start_is_told_once(record: Any) -> None:
+    async def interrupt_and_ask(bot: Bot) -> None:
+        await interrupt_after_a_sentence(bot)
+        await bot.line.push_frame(Heard(text="Stop."))
+        await bot.line.stop_speaking()
+        await bot.until("BotStoppedSpeakingFrame")
+
+    call = record(lambda: Bot([STORY, Answer(("All right.",))]), interrupt_and_ask)
+
+    assert call.kinds("agent_started_speaking") == ["agent_started_speaking"] * 2
+    assert call.texts()[-1] == ("assistant", "All right.")
+
+
+def test_a_greeting_without_sound_which_the_aggregator_took_for_spoken_is_kept_as_unheard(record: Any) -> None:
+    async def greet(bot: Bot) -> None:
+        await bot.worker.queue_frame(pf.TTSSpeakFrame("Welcome to the shop."))
+        await bot.until("LLMContextAssistantTurnFrame")
+
+    call = record(lambda: Bot(voice=Voice(failing=True, stop_frame_timeout_s=0.05)), greet)
+
+    assert call.texts() == [("assistant", "Welcome to the shop.")]
+    assert call.turns[0]["heard"] == ""

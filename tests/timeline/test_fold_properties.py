@@ -39,6 +39,7 @@ KINDS = [
     "tts_stopped",
     "barge_in",
     "error",
+    "error_recovered",
     "usage",
     "something else",
 ]
@@ -56,6 +57,9 @@ DATA = st.fixed_dictionaries(
         "provider": HOSTILE,
         "message": HOSTILE,
         "fatal": HOSTILE,
+        "error_id": st.sampled_from(["a", "b"]) | HOSTILE,
+        "after_ms": HOSTILE,
+        "unreported_requests": HOSTILE,
         "reason": HOSTILE,
     },
 )

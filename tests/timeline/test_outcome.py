@@ -154,10 +154,50 @@ def test_a_caller_who_came_back_did_not_hang_up() -> None:
     assert verdict(events).reason == "the call ended"
 
 
-def test_requests_without_a_usage_report_are_counted() -> None:
+def failed(ms: int, error_id: str, message: str, **more: Any) -> Event:
+    return at(ms, "error", error_id=error_id, message=message, stage="llm", **more)
+
+
+def recovered(ms: int, error_id: str) -> Event:
+    return at(ms, "error_recovered", error_id=error_id, stage="llm", after_ms=500)
+
+
+def test_an_error_that_a_later_event_calls_recovered_is_open_no_longer() -> None:
+    events = [failed(100, "e1", "first"), failed(200, "e2", "second"), recovered(900, "e2")]
+    facts = fold_of(events).facts
+    assert (facts.errors, facts.errors_unrecovered, facts.errors_recovered) == (2, 1, 1)
+    assert facts.last_error == "first"
+    facts = fold_of([*events, recovered(1000, "e1")]).facts
+    assert (facts.errors, facts.errors_unrecovered, facts.errors_recovered) == (2, 0, 2)
+    assert facts.last_error is None
+
+
+def test_a_call_is_not_blamed_on_an_error_that_was_got_over() -> None:
+    errors = [failed(4500, "e1", "401"), recovered(5000, "e1")]
+    unanswered = [*GREETING, *caller(3000, 4000), *errors, *HANG_UP]
+    assert verdict(unanswered).status == "completed"
+    assert verdict(unanswered, status="failed").error is None
+
+
+def test_a_fatal_error_that_was_got_over_ends_no_call() -> None:
+    events = [*GREETING, failed(2500, "e1", "lost", fatal=True), recovered(3000, "e1")]
+    assert verdict(events).status == "completed"
+
+
+def test_a_recovery_counts_once_and_only_for_an_error_that_is_known() -> None:
     events = [
-        at(0, "llm_stopped", request_id="a", usage_reported=False),
-        at(1, "llm_stopped", request_id="b", usage_reported=True),
-        at(2, "llm_stopped", request_id="c"),
+        failed(100, "e1", "first", recovered=True),
+        failed(200, "e2", "again", duplicate_of="e1"),
+        failed(300, "e3", "third"),
+        *(recovered(ms, error_id) for ms, error_id in ((400, "e1"), (500, "e2"), (600, "e3"), (700, "e3"))),
+        at(800, "error_recovered", error_id=None),
+        at(900, "error_recovered"),
     ]
-    assert fold_of(events).facts.llm_unreported == 1
+    facts = fold_of(events).facts
+    assert (facts.errors, facts.errors_unrecovered, facts.errors_recovered) == (2, 0, 2)
+
+
+def test_of_errors_without_end_a_bounded_number_is_remembered() -> None:
+    facts = fold_of(failed(ms, f"e{ms}", "no" * 1000) for ms in range(5000)).facts
+    assert (facts.errors, facts.errors_unrecovered) == (5000, 5000)
+    assert len(facts.open_errors) == 64

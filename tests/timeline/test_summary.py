@@ -116,9 +116,30 @@ def test_errors_are_told_once_a_cause_with_where_they_came_from() -> None:
     ]
 
 
+def test_an_error_that_was_got_over_says_after_how_long() -> None:
+    timeline = summed(
+        [
+            at(100, "error", error_id="e1", message="timeout", stage="llm", fatal=True),
+            at(200, "error", error_id="e2", message="no sound", stage="tts"),
+            at(300, "error", error_id="e3", message="no words", stage="stt", recovered=False),
+            at(1340, "error_recovered", error_id="e1", stage="llm", after_ms=1240),
+            at(1400, "error_recovered", error_id="e3", stage="stt"),
+        ]
+    )
+    assert texts(timeline) == [
+        (100, "error", "LLM: timeout; recovered after 1.24 s"),
+        (200, "error", "TTS: no sound"),
+        (300, "error", "STT: no words; recovered"),
+    ]
+
+
 def test_requests_without_usage_are_one_problem_at_the_first_of_them() -> None:
-    stops = [at(ms, "llm_stopped", request_id=str(ms), usage_reported=False) for ms in (700, 900)]
-    assert texts(summed(stops)) == [
+    unreported = [at(ms, "usage", service="llm", request_id=str(ms), unreported_requests=1) for ms in (700, 900)]
+    reported = [at(800, "usage", service="llm", input_tokens=3), at(850, "usage", unreported_requests="hm")]
+    assert texts(summed(unreported[:1], reported)) == [
+        (700, "unreported", "1 LLM request ended without a usage report: what it cost is not known."),
+    ]
+    assert texts(summed(unreported, reported)) == [
         (700, "unreported", "2 LLM requests ended without a usage report: what they cost is not known."),
     ]
 

@@ -13,7 +13,6 @@ from callscope.archive.reader import CallRecord
 from callscope.cli import figures, transcript, waterfall
 from callscope.cli.call_table import STATUS_STYLES
 from callscope.cli.safe_text import clean
-from callscope.model import event as types
 from callscope.model.call import IN_PROGRESS, Call
 from callscope.model.exchange import Exchange
 from callscope.timeline.summary import Timeline
@@ -54,7 +53,7 @@ def _head(console: Console, record: CallRecord, timeline: Timeline) -> None:
         "when": [figures.moment(call.started_at_ms), length],
         "who": [people, call.direction, call.telephony_provider],
         "waits": _waits(timeline),
-        "trouble": _trouble(record, timeline),
+        "trouble": _trouble(timeline),
         "agent": [
             " ".join(clean(call.agent[key]) for key in _AGENT_FACTS if call.agent.get(key)),
             _framework(call),
@@ -82,12 +81,10 @@ def _waits(timeline: Timeline) -> list[str]:
     return [f"worst {figures.wait(worst.response_ms)} (exchange {worst.index})", figures.percentiles(values)]
 
 
-def _trouble(record: CallRecord, timeline: Timeline) -> list[str]:
-    errors = [event for event in record.events if event.type == types.ERROR and not event.data.get("duplicate_of")]
-    recovered = sum(event.data.get("recovered") is True for event in errors)
-    unanswered = timeline.unanswered
+def _trouble(timeline: Timeline) -> list[str]:
+    facts, unanswered = timeline.facts, timeline.unanswered
     return [
-        figures.count(len(errors), "error") + (f" ({recovered} recovered)" if recovered else ""),
+        figures.count(facts.errors, "error") + (f", {facts.errors_recovered} recovered" if facts.errors_recovered else ""),
         figures.count(timeline.interruptions, "interruption"),
         f"{figures.count(unanswered, 'turn')} without an answer" if unanswered else "",
     ]
@@ -160,6 +157,16 @@ def _waterfalls(console: Console, call: Call, exchanges: Sequence[Exchange], slo
         console.print(waterfall.heading(exchange, started_at_ms=call.started_at_ms))
         waterfall.render(console, exchange)
     if len(drawn) < len(worth):
-        left = figures.count(len(worth) - len(drawn), "quicker exchange")
+        left = _left_out([exchange for exchange in worth if exchange not in drawn], quicker=bool(drawn))
         console.print()
         console.print(Text(f"{left} not drawn: --slowest {len(worth)} draws all", style="dim"))
+
+
+def _left_out(exchanges: Sequence[Exchange], *, quicker: bool) -> str:
+    """``the greeting and 2 quicker exchanges``."""
+    greetings = sum(exchange.kind == "greeting" for exchange in exchanges)
+    what = "quicker exchange" if quicker else "exchange"
+    words = ["the greeting"] if greetings else []
+    if greetings < len(exchanges):
+        words.append(figures.count(len(exchanges) - greetings, what))
+    return " and ".join(words)

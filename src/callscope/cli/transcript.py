@@ -15,6 +15,7 @@ from callscope.model.event import Event
 from callscope.model.exchange import Exchange
 from callscope.model.turn import Turn
 from callscope.timeline.latency import response_of_row
+from callscope.timeline.summary import recoveries
 
 _SPEAKERS: Final = {"user": ("caller", "blue"), "assistant": ("agent", "magenta")}
 _MAX_VALUE: Final = 200
@@ -24,6 +25,7 @@ _TOLD: Final = frozenset(
         types.TOOL_RESULT,
         types.BARGE_IN,
         types.ERROR,
+        types.ERROR_RECOVERED,
         types.WARNING,
         types.CLIENT_DISCONNECTED,
     }
@@ -46,7 +48,13 @@ def lines_of(turns: Sequence[Turn], events: Sequence[Event], exchanges: Sequence
         exchange.agent_turn_index: exchange for exchange in exchanges if exchange.agent_turn_index is not None
     }
     said = [turn_line(turn, waits.get(turn.turn_index) if turn.role == "assistant" else None) for turn in turns]
-    told = [line for event in events if (line := event_line(event)) is not None]
+    recovered = recoveries(events)
+    told = [
+        line
+        for event in events
+        if event.type != types.ERROR_RECOVERED  # the error itself says so here
+        and (line := event_line(event, recovered=recovered.get(_id(event)))) is not None
+    ]
     return [line for _, _, line in sorted([*_keyed(said, 0), *_keyed(told, 1)], key=lambda item: item[:2])]
 
 
@@ -60,32 +68,36 @@ def turn_line(turn: Turn, exchange: Exchange | None = None) -> Line:
 
 
 def words_of(turn: Turn) -> Text:
-    """What was said; of an interrupted turn what was not heard is in brackets and struck through."""
+    """What was said; what of it was not heard is in brackets and struck through."""
+    interrupted = ["interrupted"] if turn.interrupted else []
     if turn.text is None:
-        length = f", {turn.text_length} characters" if turn.text_length is not None else ""
-        what = "[interrupted, words not recorded]" if turn.interrupted else f"[words not recorded{length}]"
-        return Text(what, style="dim")
+        length = [f"{turn.text_length} characters"] if turn.text_length is not None and not interrupted else []
+        unheard = ["not heard"] if turn.heard == "" and not interrupted else []
+        return Text(f"[{', '.join([*interrupted, *unheard, 'words not recorded', *length])}]", style="dim")
     text = clean(turn.text).strip()
-    if not turn.interrupted:
-        return Text(text) if text else Text("[nothing]", style="dim")
-    if turn.heard is None:
-        return Text(text).append(" [interrupted]", style="yellow")
-    heard = clean(turn.heard).strip()
+    heard = text if turn.heard is None else clean(turn.heard).strip()
     if not text.startswith(heard):
-        return Text(text).append(f" [interrupted; heard: {heard}]", style="yellow")
+        notes = "; ".join([*interrupted, f"heard: {heard}"])
+        return Text(text).append(f" [{notes}]", style="yellow")
     rest = text[len(heard) :].strip()
-    line = Text(heard)
     if rest:
-        line.append(" " if heard else "").append("[not heard: ", style="yellow")
-        line.append(rest, style="strike dim").append("]", style="yellow")
-    return line if rest else line.append(" [interrupted]", style="yellow")
+        line = Text(f"{heard} " if heard else "").append("[not heard: ", style="yellow")
+        return line.append(rest, style="strike dim").append("]", style="yellow")
+    if interrupted:
+        return Text(text).append(" [interrupted]", style="yellow")
+    return Text(text) if text else Text("[nothing]", style="dim")
 
 
-def event_line(event: Event) -> Line | None:
-    """An event that a reader of the transcript wants to see; None for the others."""
-    if event.type not in _TOLD:
-        return None
+def event_line(event: Event, *, recovered: str | None = None) -> Line | None:
+    """An event that a reader of the transcript wants to see; None for the others.
+
+    Args:
+        event: any event.
+        recovered: of an error, how it was got over, where that is known by now.
+    """
     data = event.data
+    if event.type not in _TOLD or data.get("duplicate_of") is not None:
+        return None
     if event.type == types.TOOL_CALL:
         text = Text(f"{_value(data.get('name'))}({_value(data.get('arguments'), none='')})")
         return _event(event, "tool", "green", text)
@@ -95,16 +107,26 @@ def event_line(event: Event) -> Line | None:
         return _event(event, "", "", Text("the caller spoke over the agent", style="yellow"))
     if event.type == types.CLIENT_DISCONNECTED:
         return _event(event, "", "", Text("the caller's side left", style="dim"))
-    style = "red" if event.type == types.ERROR and not data.get("recovered") else "yellow"
-    return _event(event, event.type, style, error_text(data))
+    if event.type == types.ERROR_RECOVERED:
+        after = f" {figures.wait(data['after_ms'])} after its error" if data.get("after_ms") else ""
+        return _event(event, "", "", Text(f"{_value(data.get('stage'))} works again{after}", style="green"))
+    if recovered is None and data.get("recovered") is True:
+        recovered = "recovered"
+    style = "red" if event.type == types.ERROR and recovered is None else "yellow"
+    return _event(event, event.type, style, error_text(data, recovered))
 
 
-def error_text(data: Mapping[str, Any]) -> Text:
-    """What an error or warning says: where, what, and whether it was got over."""
+def error_text(data: Mapping[str, Any], recovered: str | None = None) -> Text:
+    """What an error or warning says: where, what, and how it was got over."""
     where = " ".join(_value(data[key]) for key in ("stage", "provider", "model") if data.get(key))
     what = _value(data.get("message") or data.get("error_code") or data.get("code") or data.get("exception_type"))
     text = Text(f"{where}: {what}" if where else what)
-    return text.append(" (recovered)", style="dim") if data.get("recovered") is True else text
+    return text.append(f" ({recovered})", style="dim") if recovered is not None else text
+
+
+def _id(event: Event) -> str:
+    error_id = event.data.get("error_id")
+    return error_id if isinstance(error_id, str) else ""
 
 
 def _tool_result(data: Mapping[str, Any]) -> Text:

@@ -35,10 +35,21 @@ tts_stopped            its last sound came; request_id*, audio_seconds, interrup
 barge_in               the caller spoke over the agent and the agent stopped; heard_characters,
                        generated_characters
 usage                  something billable; service*, provider, model, and units (see `usage`)
-error                  something failed; message*, category, exception_type, stack, stage, processor,
-                       provider, model, recovered, fatal, duplicate_of
+error                  something failed; message*, error_id, category, exception_type, stack, stage,
+                       processor, provider, model, recovered, fatal, duplicate_of
+error_recovered        a stage that had failed did its work again; error_id*: the error that is got over;
+                       stage, processor, after_ms
 warning                something is odd; message*, code
 metrics                a framework's own figures, kept as reported; processor, and values by name
+service_switched       another service of a stage took over; stage, processor, provider, model
+settings_changed       a service's settings were changed; settings: their names; model, voice
+user_mute_started      the caller is not listened to from here on
+user_mute_stopped      the caller is listened to again
+stt_mute               the recogniser was muted or not; muted
+user_backchannel       the caller said "mhm" or the like, which is no turn
+agent_backchannel      the agent did
+context_summarized     the conversation so far was replaced by a summary
+dtmf                   a key was pressed, which one is not kept; by (caller, agent)
 ====================== ===========================================================================
 """
 
@@ -71,8 +82,18 @@ TTS_STOPPED: Final = "tts_stopped"
 BARGE_IN: Final = "barge_in"
 USAGE: Final = "usage"
 ERROR: Final = "error"
+ERROR_RECOVERED: Final = "error_recovered"
 WARNING: Final = "warning"
 METRICS: Final = "metrics"
+SERVICE_SWITCHED: Final = "service_switched"
+SETTINGS_CHANGED: Final = "settings_changed"
+USER_MUTE_STARTED: Final = "user_mute_started"
+USER_MUTE_STOPPED: Final = "user_mute_stopped"
+STT_MUTE: Final = "stt_mute"
+USER_BACKCHANNEL: Final = "user_backchannel"
+AGENT_BACKCHANNEL: Final = "agent_backchannel"
+CONTEXT_SUMMARIZED: Final = "context_summarized"
+DTMF: Final = "dtmf"
 
 WORD_KEYS: Final = frozenset({"text", "heard", "arguments", "result", "message", "stack", "reason"})
 """Keys of ``data`` that may hold words of the conversation."""

@@ -32,8 +32,10 @@ def _second(epoch_second: int) -> str:
 
 def format_ts(ts_ms: int) -> str:
     """Unix milliseconds as ``2026-11-21T09:30:00.250Z``; moments outside the years 1970 to 9999 are clamped."""
-    seconds, ms = divmod(min(max(ts_ms, 0), LAST_MS), _MS_PER_SECOND)
-    return f"{_second(seconds)}{ms:03d}Z"
+    if not 0 <= ts_ms <= LAST_MS:
+        ts_ms = min(max(ts_ms, 0), LAST_MS)
+    seconds = ts_ms // _MS_PER_SECOND
+    return f"{_second(seconds)}{ts_ms - seconds * _MS_PER_SECOND:03d}Z"
 
 
 def parse_ts(value: object) -> int | None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from callscope.recorder.call_file import CallFile
     from callscope.recorder.channel import Channel
 
+NO_MORE: Final = (None, None, None, False, None, None)
 _STACK_LIMIT: Final = 64
 _MAX_WORDS: Final = 1000
 """Characters kept of an exception's line as the reason of a failed call; its event has all of it."""
@@ -53,25 +54,23 @@ class CallLog:
         "started_at_ms",
     )
 
-    def __init__(self, call_id: str, channel: Channel | None, *, at_ms: float | None, fields: dict[str, Any]) -> None:
+    def __init__(self, call_id: str, channel: Channel, *, at_ms: float | None, fields: dict[str, Any]) -> None:
         self.call_id = call_id
         self._channel = channel
-        self._ended = channel is None
+        self._ended = False
         self.file: CallFile | None = None
         """The writer's side of this call; only the writer's thread touches what is in it."""
         self.dropped: Counter[str] = Counter()
         self.dropped_audio = 0
         self._anchor_ns = anchor_ns()
         self.started_at_ms = self.unix_ms(monotonic_ns(), at_ms)
-        self.planned_path: Path | None = None
-        if channel is not None:
-            self.planned_path = channel.planned_path(call_id, self.started_at_ms)
-            channel.buffer.order((START, self, 0, monotonic_ns(), at_ms, fields))
+        self.planned_path: Path | None = channel.planned_path(call_id, self.started_at_ms)
+        channel.buffer.order((START, self, 0, monotonic_ns(), at_ms, fields))
 
     @property
     def enabled(self) -> bool:
         """Whether anything is recorded."""
-        return self._channel is not None
+        return True
 
     @property
     def ended(self) -> bool:
@@ -115,12 +114,13 @@ class CallLog:
             heard: the part of ``text`` that was played, when it was cut off.
         """
         channel = self._channel
-        if channel is None:
-            return
         try:
             if type(text) is not str:
                 text = None if text is None else str(plain(text))
             size = ROW_BYTES + (len(text) if text else 0)
+            if (turn_index, latency, cost, interrupted, heard, duration_ms) == NO_MORE:
+                channel.buffer.offer((TURN, self, size, monotonic_ns(), at_ms, role, text, NO_MORE))
+                return
             kept_latency = kept_cost = None
             if latency is not None:
                 kept_latency, more = take(latency)
@@ -146,8 +146,6 @@ class CallLog:
             at_ms: Unix milliseconds of the thing itself; now when left out.
         """
         channel = self._channel
-        if channel is None:
-            return
         try:
             if data:
                 snapshot, size = take(data)
@@ -188,8 +186,6 @@ class CallLog:
             data: ``stage``, ``provider``, ``model``, ``category``, ``recovered``, ``fatal``, ...
         """
         channel = self._channel
-        if channel is None:
-            return
         if not isinstance(error, BaseException):
             self.event(ERROR_EVENT, {"message": error, **data}, at_ms=at_ms)
             return
@@ -206,8 +202,6 @@ class CallLog:
     def row(self, row: Mapping[str, Any], *, at_ms: float | None = None) -> None:
         """Record a transcript row in another writer's shape, as it is given (see ``log_turn``)."""
         channel = self._channel
-        if channel is None:
-            return
         try:
             if not isinstance(row, Mapping):
                 channel.invalid(self)  # type: ignore[unreachable]  # callers are not type-checked at run time
@@ -228,8 +222,6 @@ class CallLog:
             at_ms: Unix milliseconds of the first sample. A gap before it is filled with silence.
         """
         channel = self._channel
-        if channel is None:
-            return
         try:
             copy = bytes(pcm)
             row = (AUDIO, self, len(copy) + ROW_BYTES, monotonic_ns(), at_ms, copy, int(sample_rate), int(channels))
@@ -330,8 +322,6 @@ class CallLog:
 
     def _steer(self, kind: int, at_ms: float | None, fields: dict[str, Any]) -> None:
         channel = self._channel
-        if channel is None:
-            return
         try:
             snapshot, _ = take(fields)
             channel.buffer.order((kind, self, 0, monotonic_ns(), at_ms, snapshot))

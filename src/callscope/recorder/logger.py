@@ -25,6 +25,7 @@ from callscope.recorder.call_log import CallLog
 from callscope.recorder.channel import Channel
 from callscope.recorder.guard import Warnings, log
 from callscope.recorder.health import Health
+from callscope.recorder.off import OffCallLog
 from callscope.recorder.patter import PatterMethods
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class CallLogger(PatterMethods):
         channel = self._channel
         name = new_call_id() if call_id is None else str(plain(call_id))
         if channel is None:
-            return CallLog(name, None, at_ms=None, fields={})
+            return OffCallLog(name)
         fields = {
             "caller": caller,
             "callee": callee,
@@ -135,7 +136,7 @@ class CallLogger(PatterMethods):
             return CallLog(name, channel, at_ms=at_ms, fields=plain(fields))
         except Exception:  # noqa: BLE001 -- never into the call; see guard
             guard.caught("CallLogger.start_call", channel.warnings)
-            return CallLog(name, None, at_ms=None, fields={})
+            return OffCallLog(name)
 
     def health(self) -> Health:
         """What was taken, written and lost so far, and what waits."""

@@ -176,22 +176,20 @@ class Writer:
             latency = restore(latency)
         elif role == "assistant":
             latency = file.fold.current_latency()
-        record: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "ts": wire.format_ts(ts_ms),
-            "turn_index": index,
+        said: dict[str, Any] = {
             "role": role,
             "text": text,
             "latency": latency,
             "cost": None if cost is None else restore(cost),
         }
         if duration_ms is not None:
-            record["duration_ms"] = duration_ms
+            said["duration_ms"] = duration_ms
         if interrupted:
-            record["interrupted"] = True
+            said["interrupted"] = True
         if interrupted or heard is not None:
-            record["heard"] = heard
-        self._append(file, file.transcript, redaction.turn_row(record, self._policy))
+            said["heard"] = heard
+        begin = {"schema_version": SCHEMA_VERSION, "ts": wire.format_ts(ts_ms), "turn_index": index}
+        self._append(file, file.transcript, begin | redaction.turn_row(said, self._policy))
         file.next_turn = index + 1
         file.turns += 1
         turn = Turn(

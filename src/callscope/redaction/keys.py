@@ -28,7 +28,9 @@ USUAL: Final = frozenset(
         *_MACHINE, *UNITS, "latency", "cost", "interrupted", "sample_rate", *WORD_KEYS, "user_text",
         "agent_text", "name", "code", "delay_ms", "duration_ms", "ttft_ms", "thinking_ms", "ttfb_ms",
         "leading_silence_ms", "text_length", "heard_characters", "generated_characters", "complete",
-        "probability", "usage_reported", "unreported_requests", "recovered", "fatal",
+        "response_ms", "endpointing_ms", "transcription_ms", "turn_detection_ms", "handover_ms", "llm_ms", "tool_ms",
+        "aggregation_ms", "synthesis_ms", "output_ms", "unexplained_ms", "stt_ms", "tts_ms", "total_ms", "total",
+        "role", "probability", "usage_reported", "unreported_requests", "recovered", "fatal",
     }
 )  # fmt: skip
 """Keys that tell no secret and no number of a party; most rows have no others."""

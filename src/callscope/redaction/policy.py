@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
@@ -22,6 +23,7 @@ from callscope.redaction.keys import USUAL, Kind, is_name, kind_of, nested_kind_
 _TOO_DEEP: Final = "[nested too deeply]"
 _SHORTEST_SECRET: Final = 8
 _LONGEST_TOKEN: Final = 128
+_LONGEST_FIGURE: Final = 64
 _IN_TOKENS: Final = str.maketrans("", "", "-_.:/@+#=~%")
 _NUMBERS: Final = frozenset((int, float, bool, type(None)))
 _BUILTIN: Final = (str, int, float, dict, list, tuple)
@@ -116,17 +118,38 @@ def _masked_object(data: dict[str, Any], policy: Policy, depth: int) -> dict[str
 
 
 def _is_harmless(data: dict[str, Any]) -> bool:
-    """The quick way out for usual rows: nothing but numbers and texts without secrets, under usual keys."""
+    """The quick way out for usual rows: nothing but numbers, texts without secrets, and figures by name."""
     for key, value in list(data.items()):
-        if key not in USUAL:
-            return False
         kind = type(value)
-        if kind is str:
+        if kind in _NUMBERS:
+            if key not in USUAL and not _is_figure(key):
+                return False
+        elif key not in USUAL:
+            return False
+        elif kind is str:
             if len(value) >= _SHORTEST_SECRET and secrets.is_suspicious(value, is_id=key not in _WORDY):
                 return False
-        elif kind not in _NUMBERS:
+        elif kind is not dict or not _are_figures(value):
             return False
     return True
+
+
+def _are_figures(data: dict[Any, Any]) -> bool:
+    """Whether an object is nothing but numbers by name, as latencies and costs are."""
+    for key, value in list(data.items()):
+        if type(value) not in _NUMBERS or (key not in USUAL and not _is_figure(key)):
+            return False
+    return True
+
+
+def _is_figure(key: object) -> bool:
+    """Whether a number may stay under this key, and the key with it."""
+    return type(key) is str and len(key) <= _LONGEST_FIGURE and _names_a_figure(key)
+
+
+@lru_cache(maxsize=1024)
+def _names_a_figure(key: str) -> bool:
+    return is_name(key) and secrets.mask_id(key) is key and "secret" not in (kind_of(key), nested_kind_of(key))
 
 
 def _masked(value: Any, policy: Policy, depth: int) -> Any:

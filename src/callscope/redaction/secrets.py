@@ -24,7 +24,7 @@ _LONG_WORD: Final = 16
 _SIEVED: Final = 4_096
 """Longer texts go straight to the patterns: splitting them into words would cost as much."""
 
-_TRIGGER: Final = re.compile(r"[0-9_=:]")
+_DIGITS: Final = "0123456789"
 _TELLING: Final = ("key", "token", "secret", "pass", "pwd", "auth", "cred", "sig", "cookie")
 
 _KNOWN: Final = re.compile(
@@ -98,9 +98,12 @@ def is_suspicious(text: str, *, is_id: bool = False) -> bool:
     """The two sieves; False is certain. An id is suspicious if it begins as a key or is no single token."""
     if is_id:
         return text[:2] in _KNOWN_BEGINS or " " in text or "=" in text or "://" in text
-    if "uthorization" in text or "PRIVATE KEY" in text or "AKIA" in text or "ASIA" in text:
+    if "A" in text and ("AKIA" in text or "ASIA" in text or "PRIVATE KEY" in text):
         return True
-    if not _TRIGGER.search(text):
+    if "uthorization" in text:
+        return True
+    # Eleven to thirteen looks for one character each cost a third of one look for a class of characters.
+    if not (":" in text or "=" in text or "_" in text or any(digit in text for digit in _DIGITS)):
         return False
     if len(text) > _SIEVED or max(map(len, text.split()), default=0) >= _LONG_WORD:
         return True

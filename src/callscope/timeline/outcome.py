@@ -6,12 +6,13 @@ throughout, is ``failed``, and says why in plain words.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from callscope.model import event as events
 from callscope.model.call import CANCELED, COMPLETED, FAILED
+from callscope.timeline.running import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from callscope.model.turn import Turn
 
 _MAX_MESSAGE: Final = 500  # characters of an error that are kept
+_MAX_OPEN_ERRORS: Final = 64  # whose recovery is still waited for; of more the oldest stay unrecovered
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +32,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong, in words; None when nothing did."""
     reason: str
     """Why the call ended, in words."""
+
+
+class OpenError(NamedTuple):
+    """An error that may still be got over."""
+
+    words: str
+    fatal: bool
+    counted: bool
+    """It is among the unrecovered ones: its own event did not call it recovered."""
 
 
 class Facts(msgspec.Struct, kw_only=True):
@@ -59,8 +70,6 @@ class Facts(msgspec.Struct, kw_only=True):
     llm_requests: int = 0
     llm_answers: int = 0
     """Requests that produced a first word."""
-    llm_unreported: int = 0
-    """Requests that ended without a usage report."""
     tts_requests: int = 0
     tts_with_audio: int = 0
     """Requests that produced a first sound."""
@@ -70,13 +79,17 @@ class Facts(msgspec.Struct, kw_only=True):
     errors: int = 0
     """Errors, each cause once."""
     errors_unrecovered: int = 0
+    """Those that nothing recovered from: neither a failover at once, nor the stage by working again later."""
+    open_errors: dict[str, OpenError] = {}
+    """By id, the newest last."""
     tts_errors: int = 0
     """Errors of the synthesis."""
     fatal_errors: int = 0
     fatal_error: str | None = None
     """The last fatal error that nothing recovered from, as long as the agent was not heard after it."""
     last_error: str | None = None
-    """The last error, also one that was recovered: a framework calls a service recovered that it can still ask."""
+    """The last error whose stage has not worked since, also one that was called recovered when it came: a framework
+    calls a service recovered that it can still ask."""
     caller_turns: int = 0
     """Exchanges that the caller opened and that are over."""
     answered: int = 0
@@ -110,6 +123,11 @@ class Facts(msgspec.Struct, kw_only=True):
         self.unanswered += not answered
         if response_ms is not None:
             self.worst_wait_ms = max(self.worst_wait_ms or 0, response_ms)
+
+    @property
+    def errors_recovered(self) -> int:
+        """Errors that were got over."""
+        return self.errors - self.errors_unrecovered
 
     @property
     def heard(self) -> bool:
@@ -254,10 +272,6 @@ def _llm_first_token(facts: Facts, _data: Mapping[str, Any]) -> None:
     facts.llm_answers += 1
 
 
-def _llm_stopped(facts: Facts, data: Mapping[str, Any]) -> None:
-    facts.llm_unreported += data.get("usage_reported") is False
-
-
 def _tts_started(facts: Facts, _data: Mapping[str, Any]) -> None:
     facts.tts_requests += 1
 
@@ -285,11 +299,27 @@ def _error(facts: Facts, data: Mapping[str, Any]) -> None:
     facts.fatal_errors += fatal
     facts.tts_errors += data.get("stage") in ("tts", "synthesis")
     facts.last_error = describe_error(data)
-    if data.get("recovered") is True:
-        return
-    facts.errors_unrecovered += 1
-    if fatal:
+    unrecovered = data.get("recovered") is not True
+    facts.errors_unrecovered += unrecovered
+    if fatal and unrecovered:
         facts.fatal_error = facts.last_error
+    error_id = name_of(data.get("error_id"))
+    if error_id and error_id not in facts.open_errors:
+        facts.open_errors[error_id] = OpenError(facts.last_error, fatal, unrecovered)
+        if len(facts.open_errors) > _MAX_OPEN_ERRORS:
+            del facts.open_errors[next(iter(facts.open_errors))]
+
+
+def _error_recovered(facts: Facts, data: Mapping[str, Any]) -> None:
+    error = facts.open_errors.pop(name_of(data.get("error_id")), None)
+    if error is None:
+        return
+    facts.errors_unrecovered -= error.counted
+    still_open = list(reversed(facts.open_errors.values()))
+    if facts.last_error == error.words:
+        facts.last_error = next((each.words for each in still_open), None)
+    if facts.fatal_error == error.words:
+        facts.fatal_error = next((each.words for each in still_open if each.fatal and each.counted), None)
 
 
 _COUNTERS: Final[dict[str, Callable[[Facts, Mapping[str, Any]], None]]] = {
@@ -305,10 +335,10 @@ _COUNTERS: Final[dict[str, Callable[[Facts, Mapping[str, Any]], None]]] = {
     events.TRANSCRIPT: _transcript,
     events.LLM_STARTED: _llm_started,
     events.LLM_FIRST_TOKEN: _llm_first_token,
-    events.LLM_STOPPED: _llm_stopped,
     events.TTS_STARTED: _tts_started,
     events.TTS_FIRST_AUDIO: _tts_first_audio,
     events.TTS_STOPPED: _tts_stopped,
     events.BARGE_IN: _barge_in,
     events.ERROR: _error,
+    events.ERROR_RECOVERED: _error_recovered,
 }

@@ -150,8 +150,10 @@ def make_mark(ts_ms: int, kind: str, data: Mapping[str, Any]) -> Mark:
 
 def owner_of(data: Mapping[str, Any]) -> str:
     """Whose work it is, for people: "openai gpt-4.1", else the processor's name, else ""."""
-    parts = (name_of(data.get("provider")), name_of(data.get("model")))
-    return " ".join(part for part in parts if part) or name_of(data.get("processor"))
+    provider, model = name_of(data.get("provider")), name_of(data.get("model"))
+    if provider and model:
+        return f"{provider} {model}"
+    return provider or model or name_of(data.get("processor"))
 
 
 def name_of(value: object) -> str:
@@ -161,6 +163,12 @@ def name_of(value: object) -> str:
 
 def whole_ms(value: object) -> int:
     """A duration as whole milliseconds; 0 when it is no duration."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+    if (
+        value is None
+        or not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not math.isfinite(value)
+        or value < 0
+    ):
         return 0
     return round(value)

@@ -12,10 +12,10 @@ from callscope.model import exchange as stages
 from callscope.timeline.fold import Fold
 from callscope.timeline.outcome import Facts, describe_error
 from callscope.timeline.percentiles import latency_summary
-from callscope.timeline.running import name_of, owner_of
+from callscope.timeline.running import name_of, owner_of, whole_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from callscope.model.event import Event
     from callscope.model.exchange import Exchange, Part
@@ -168,7 +168,21 @@ def _first_moment(turns: Sequence[Turn], rows: Sequence[Event]) -> int:
     return min((moment for moment in moments if moment is not None), default=0)
 
 
+def recoveries(rows: Iterable[Event]) -> dict[str, str]:
+    """Which errors were got over, by id, and after how long: ``recovered after 1.24 s``."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.type == events.ERROR_RECOVERED:
+            after_ms = whole_ms(row.data.get("after_ms"))
+            words = f"recovered after {_seconds(after_ms)}" if after_ms else "recovered"
+            error_id = name_of(row.data.get("error_id"))
+            if error_id:
+                found.setdefault(error_id, words)
+    return found
+
+
 def _problems(exchanges: Sequence[Exchange], rows: Sequence[Event], start_ms: int) -> list[Problem]:
+    recovered = recoveries(rows)
     problems = [problem for each in exchanges if (problem := _wait_problem(each, last=each is exchanges[-1]))]
     unreported = 0
     unreported_at_ms = start_ms
@@ -178,13 +192,13 @@ def _problems(exchanges: Sequence[Exchange], rows: Sequence[Event], start_ms: in
         if row.type == events.BARGE_IN:
             problems.append(Problem(at_ms=moment_ms, kind="barge_in", text=_barge_in_words(row.data)))
         elif row.type == events.ERROR and row.data.get("duplicate_of") is None:
-            problems.append(Problem(at_ms=moment_ms, kind="error", text=_error_words(row.data)))
-        elif row.type == events.LLM_STOPPED and row.data.get("usage_reported") is False:
+            problems.append(Problem(at_ms=moment_ms, kind="error", text=_error_words(row.data, recovered)))
+        elif row.type == events.USAGE and (requests := _count(row.data.get("unreported_requests"))):
             unreported_at_ms = unreported_at_ms if unreported else moment_ms
-            unreported += 1
+            unreported += requests
     if unreported:
-        requests = "1 LLM request" if unreported == 1 else f"{unreported} LLM requests"
-        text = f"{requests} ended without a usage report: what they cost is not known."
+        who, what = ("1 LLM request", "it") if unreported == 1 else (f"{unreported} LLM requests", "they")
+        text = f"{who} ended without a usage report: what {what} cost is not known."
         problems.append(Problem(at_ms=unreported_at_ms, kind="unreported", text=text))
     return sorted(problems, key=lambda problem: problem.at_ms)
 
@@ -235,13 +249,19 @@ def _barge_in_words(data: dict[str, Any]) -> str:
     return "The caller spoke over the agent."
 
 
-def _error_words(data: dict[str, Any]) -> str:
+def _count(value: object) -> int:
+    return value if type(value) is int and value > 0 else 0
+
+
+def _error_words(data: dict[str, Any], recovered: Mapping[str, str]) -> str:
     stage = name_of(data.get("stage"))
     where = " ".join(word for word in (stage.upper() if stage in ("llm", "stt", "tts") else stage,) if word)
     owner = owner_of(data)
     source = f"{where} ({owner})" if where and owner else where or owner
-    after = "; recovered" if data.get("recovered") is True else "; fatal" if data.get("fatal") is True else ""
-    return f"{source or 'Error'}: {describe_error(data)}{after}"
+    after = recovered.get(name_of(data.get("error_id")))
+    if after is None:
+        after = "recovered" if data.get("recovered") is True else "fatal" if data.get("fatal") is True else None
+    return f"{source or 'Error'}: {describe_error(data)}{f'; {after}' if after else ''}"
 
 
 def _seconds(ms: int) -> str:

@@ -110,16 +110,16 @@ class PipelineCall:
             "EndFrame": self._on_end,
             "CancelFrame": self._on_end,
             "StopFrame": self._on_end,
-            "UserMuteStartedFrame": self._event("user_mute_started"),
-            "UserMuteStoppedFrame": self._event("user_mute_stopped"),
+            "UserMuteStartedFrame": self._event(events.USER_MUTE_STARTED),
+            "UserMuteStoppedFrame": self._event(events.USER_MUTE_STOPPED),
             "STTMuteFrame": self._on_mute,
-            "UserBackchannelFrame": self._event("user_backchannel"),
-            "BotBackchannelFrame": self._event("agent_backchannel"),
-            "InputDTMFFrame": self._event("dtmf", {"by": "caller"}),
-            "OutputDTMFFrame": self._event("dtmf", {"by": "agent"}),
-            "OutputDTMFUrgentFrame": self._event("dtmf", {"by": "agent"}),
+            "UserBackchannelFrame": self._event(events.USER_BACKCHANNEL),
+            "BotBackchannelFrame": self._event(events.AGENT_BACKCHANNEL),
+            "InputDTMFFrame": self._event(events.DTMF, {"by": "caller"}),
+            "OutputDTMFFrame": self._event(events.DTMF, {"by": "agent"}),
+            "OutputDTMFUrgentFrame": self._event(events.DTMF, {"by": "agent"}),
             "ServiceUpdateSettingsFrame": self._on_settings,
-            "LLMContextSummaryResultFrame": self._event("context_summarized"),
+            "LLMContextSummaryResultFrame": self._event(events.CONTEXT_SUMMARIZED),
             "UserSpeakingFrame": look,
             "BotSpeakingFrame": look,
             "UserStoppedSpeakingFrame": look,
@@ -142,7 +142,7 @@ class PipelineCall:
         self._log.event(events.CLIENT_CONNECTED, {"transport": transport} if transport else None, at_ms=at_ms)
 
     def _on_mute(self, data: Any, at_ms: float) -> None:
-        self._log.event("stt_mute", {"muted": data.frame.mute}, at_ms=at_ms)
+        self._log.event(events.STT_MUTE, {"muted": data.frame.mute}, at_ms=at_ms)
 
     def _on_settings(self, data: Any, at_ms: float) -> None:
         """Which settings changed; of the values only those that say what is billed: others may hold private text."""
@@ -150,7 +150,7 @@ class PipelineCall:
         changes: dict[str, Any] = dict(frame.settings if frame.delta is None else frame.delta.given_fields())
         told: dict[str, Any] = {"settings": sorted(changes)}
         told.update({name: changes[name] for name in ("model", "voice") if isinstance(changes.get(name), str)})
-        self._log.event("settings_changed", told, at_ms=at_ms)
+        self._log.event(events.SETTINGS_CHANGED, told, at_ms=at_ms)
 
     def _on_end(self, data: Any, at_ms: float) -> None:
         self._speech.ending()
@@ -195,6 +195,7 @@ class PipelineCall:
         self._log.event(events.CLIENT_DISCONNECTED, {"reason": HUNG_UP}, at_ms=self._now_ms())
 
     def _on_dead_air(self, *_: Any) -> None:
+        self._speech.user_turn_times_out()
         told = {"code": "dead_air", "message": "the caller spoke, and nothing was recognised"}
         self._log.event(events.WARNING, told, at_ms=self._now_ms())
 
@@ -202,7 +203,7 @@ class PipelineCall:
         service = self._services.of(processor)
         told = {"stage": service.kind, **service.facts()}
         self._log.event(
-            "service_switched",
+            events.SERVICE_SWITCHED,
             {name: value for name, value in told.items() if value is not None},
             at_ms=self._now_ms(),
         )

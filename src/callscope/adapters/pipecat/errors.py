@@ -6,6 +6,7 @@ import traceback
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from callscope.adapters.pipecat.open import bound
 from callscope.model import event as events
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ _NO_SOUND: Final = "completed with no audio"
 _STACK_FRAMES: Final = 24
 _CHAIN: Final = 4
 _MAX_TEXT: Final = 8_000
-
-ERROR_RECOVERED: Final = "error_recovered"
 
 
 class _Failure:
@@ -56,7 +55,7 @@ class Errors:
         self._services = services
         self._count = 0
         self._recent: deque[_Failure] = deque(maxlen=8)
-        self._open: dict[str, _Failure] = {}
+        self._open: dict[str, tuple[str, float]] = {}  # stage and moment by id; exceptions would hold their frames
         self.fatal: str | None = None
         """The message of an error that ends the call; None while there was none."""
 
@@ -66,14 +65,15 @@ class Errors:
 
     def failing(self, stage: str) -> bool:
         """Whether a stage has failed and has not done its work since."""
-        return stage in self._open
+        return any(failed == stage for failed, _ in self._open.values())
 
     def worked(self, stage: str, processor: str, at_ms: float) -> None:
-        """A stage did its work: an error before it is overcome."""
-        failure = self._open.pop(stage, None)
-        if failure is not None:
-            data = {"error_id": failure.id, "stage": stage, "processor": processor}
-            self._log.event(ERROR_RECOVERED, {**data, "after_ms": round(at_ms - failure.at_ms)}, at_ms=at_ms)
+        """A stage did its work: its errors before are got over."""
+        for id_, (failed, failed_ms) in list(self._open.items()):
+            if failed == stage:
+                del self._open[id_]
+                data = {"error_id": id_, "stage": stage, "processor": processor}
+                self._log.event(events.ERROR_RECOVERED, {**data, "after_ms": round(at_ms - failed_ms)}, at_ms=at_ms)
 
     def _on_error(self, data: Any, at_ms: float) -> None:
         frame = data.frame
@@ -85,6 +85,7 @@ class Errors:
         chain = _chain(exception)
         self._count += 1
         failure = _Failure(f"error-{self._count}", at_ms, service, message, chain)
+        duplicate_of = self._same_cause(failure)
         category = getattr(getattr(frame, "category", None), "value", None)
         told: dict[str, Any] = {
             "error_id": failure.id,
@@ -96,11 +97,13 @@ class Errors:
             **service.facts(),
             "fatal": fatal or None,
             "recovered": False if fatal else self._services.has_stand_in(service) or None,
-            "duplicate_of": self._same_cause(failure),
+            "duplicate_of": duplicate_of,
         }
         self._log.event(events.ERROR, {name: value for name, value in told.items() if value is not None}, at_ms=at_ms)
         self._recent.append(failure)
-        self._open.setdefault(stage, failure)
+        if duplicate_of is None:
+            self._open[failure.id] = (stage, at_ms)
+            bound(self._open)
         if fatal:
             self.fatal = message
 

@@ -149,11 +149,11 @@ class Inferences:
         name = inference.service.name
         del self._open[name]
         self._last[name] = inference
-        told = {
-            "request_id": inference.id,
-            "outcome": inference.outcome,
-            "usage_reported": inference.reported,
-        }
+        told: dict[str, Any] = {"request_id": inference.id, "outcome": inference.outcome}
+        if inference.reported:
+            told["usage_reported"] = True
+        elif not inference.refused and inference.service.kind != "realtime":
+            told["usage_reported"] = False  # a refused one has none, and a realtime service may still report
         self._log.event(events.LLM_STOPPED, told, at_ms=at_ms)
         if inference.outcome in {"completed", "tool_call"}:
             self._errors.worked("llm", name, at_ms)

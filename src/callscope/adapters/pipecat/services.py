@@ -33,6 +33,9 @@ _HOSTS: Final = {
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 -- compared with, not bound
 _MAX_DEPTH: Final = 16
 _FAILOVER: Final = "ServiceSwitcherStrategyFailover"
+_DEFERRED: Final = "DeferredUserTurnStopStrategy"
+"""Leaves the end of a turn to another one."""
+_STRATEGY: Final = re.compile(r"(?<=.)(?:UserTurnStop)?Strategy$")
 
 
 class Service:
@@ -145,6 +148,14 @@ def walk(processor: Any, depth: int = 0) -> Iterator[Any]:
 def class_names(processor: Any) -> set[str]:
     """Names of a processor's class and its bases: classes are looked up by name, as they move between versions."""
     return {cls.__name__ for cls in type(processor).__mro__}
+
+
+def stop_strategy(processor: Any) -> str | None:
+    """Which strategy ends the caller's turns, as ``SpeechTimeout``; None where several might, or nobody is known."""
+    controller = getattr(processor, "_user_turn_controller", None)  # has no public name
+    strategies = getattr(getattr(controller, "_user_turn_strategies", None), "stop", None) or ()
+    deciding = [type(each).__name__ for each in strategies if _DEFERRED not in class_names(each)]
+    return _STRATEGY.sub("", deciding[0]) if len(deciding) == 1 else None
 
 
 def place(thing: Any) -> str | None:

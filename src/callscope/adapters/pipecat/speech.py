@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from callscope.adapters.pipecat.handlers import Handlers, is_upstream
+from callscope.adapters.pipecat.onset import Onset
+from callscope.adapters.pipecat.services import stop_strategy
 from callscope.adapters.pipecat.words import Words, joined
 from callscope.model import event as events
 
@@ -17,6 +19,8 @@ _CLOCKS_AGREE_MS: Final = 10_000
 _CUT_WITHIN_MS: Final = 1_000
 """The output stops at once when it is interrupted; an agent that is still heard later was not."""
 _MAX_PENDING: Final = 64
+_TIMEOUT: Final = "timeout"
+"""What ended a turn that no strategy ended (``user_turn_stop_timeout``)."""
 
 
 class Speech:
@@ -35,11 +39,14 @@ class Speech:
         self._ending = False
         self._user_speaking = False
         self._user_turn_open = False
+        self._user_turn_timed_out = False
         self._user_began_ms: float | None = None
         self._user_ended_ms: float | None = None
         self._pending: list[tuple[str, bool]] = []
         self._speaking = False
+        self._onset = Onset()
         self._words = Words()
+        self._worded_ms: float | None = None
         self._began_ms: float | None = None
         self._ended_ms: float | None = None
         self._interrupted_at_ms: float | None = None
@@ -63,11 +70,20 @@ class Speech:
 
     def every_push(self) -> Handlers:
         """What to do at every push: what the output transport pushes again has been played."""
-        return {"AggregatedTextFrame": self._on_spoken_text, "InterruptionFrame": self._on_interruption}
+        return {
+            "AggregatedTextFrame": self._on_spoken_text,
+            "TTSStartedFrame": self._on_synthesis,
+            "TTSAudioRawFrame": self._on_sound,
+            "InterruptionFrame": self._on_interruption,
+        }
 
     def ending(self) -> None:
         """The call is ending: what is cut off from here on, the caller did not interrupt."""
         self._ending = True
+
+    def user_turn_times_out(self) -> None:
+        """The caller's turn is about to be closed, as no strategy has."""
+        self._user_turn_timed_out = True
 
     def finish(self, at_ms: float) -> None:
         """The call is over: write what is open."""
@@ -106,13 +122,15 @@ class Speech:
         if not self._speaking and self._began_ms is not None:
             self._close_agent(interrupted=False)
         self._user_turn_open = True
+        self._user_turn_timed_out = False
         if self._user_began_ms is None:
             self._user_began_ms = at_ms
         self._log.event(events.USER_TURN_STARTED, at_ms=at_ms)
 
-    def _on_user_turn_stopped(self, _data: Any, at_ms: float) -> None:
+    def _on_user_turn_stopped(self, data: Any, at_ms: float) -> None:
         self._user_turn_open = False
-        self._log.event(events.USER_TURN_STOPPED, at_ms=at_ms)
+        strategy = _TIMEOUT if self._user_turn_timed_out else stop_strategy(data.source)
+        self._log.event(events.USER_TURN_STOPPED, {"strategy": strategy} if strategy else None, at_ms=at_ms)
 
     def _on_transcript(self, data: Any, at_ms: float) -> None:
         frame = data.frame
@@ -150,10 +168,12 @@ class Speech:
             self._flush_user()
         self._words.new_response()
 
-    def _on_generated(self, data: Any, _at_ms: float) -> None:
+    def _on_generated(self, data: Any, at_ms: float) -> None:
+        self._note_first_word(at_ms)
         self._words.generated(data.frame.text)
 
-    def _on_spoken_text(self, data: Any, _at_ms: float) -> None:
+    def _on_spoken_text(self, data: Any, at_ms: float) -> None:
+        self._note_first_word(at_ms)
         frame = data.frame
         spoken = type(frame).__name__ == "TTSTextFrame"
         spaced = frame.includes_inter_frame_spaces
@@ -167,7 +187,26 @@ class Speech:
         elif not frame.skip_tts:
             self._words.announced(frame.text, spaced=spaced)
 
+    def _note_first_word(self, at_ms: float) -> None:
+        if self._words.is_empty:
+            self._worded_ms = at_ms
+
+    def _on_synthesis(self, data: Any, _at_ms: float) -> None:
+        if self._services.is_output(data.destination):
+            self._onset.response()
+
+    def _on_sound(self, data: Any, at_ms: float) -> None:
+        if self._services.is_output(data.source):
+            return  # the same sound again, cut for playing
+        self._words.sounded = True
+        if self._services.is_output(data.destination) and self._onset.sounds():
+            self._start_agent(at_ms)
+
     def _on_agent_started(self, _data: Any, at_ms: float) -> None:
+        if self._onset.starts(at_ms):
+            self._start_agent(at_ms)
+
+    def _start_agent(self, at_ms: float) -> None:
         self._speaking = True
         self._late_commit = False
         if self._began_ms is None:
@@ -175,12 +214,15 @@ class Speech:
         self._log.event(events.AGENT_STARTED_SPEAKING, at_ms=at_ms)
 
     def _on_agent_stopped(self, _data: Any, at_ms: float) -> None:
+        self._onset.stops()
         if not self._speaking:
             return
         self._speaking = False
         self._ended_ms = at_ms
         cut_at, self._interrupted_at_ms = self._interrupted_at_ms, None
         interrupted = cut_at is not None and at_ms - cut_at <= _CUT_WITHIN_MS
+        if interrupted:
+            self._onset.cut(at_ms)
         if interrupted and (self._user_speaking or self._user_turn_open):
             heard, said = self._words.heard(), self._words.said()
             counts = {"heard_characters": len(heard), "generated_characters": max(len(said), len(heard))}
@@ -202,10 +244,9 @@ class Speech:
         if self._late_commit and self._words.is_empty:
             self._late_commit = False
             return
+        self._note_first_word(at_ms)
         self._words.committed(data.frame.text)
         if not self._speaking:
-            if self._began_ms is None:
-                self._began_ms = at_ms
             self._close_agent(interrupted=False)
 
     def _is_said(self) -> bool:
@@ -231,11 +272,14 @@ class Speech:
             return
         self._late_commit = not words.is_committed
         duration = ended - began if began is not None and ended is not None else None
-        partly = interrupted or not heard or (self._ending and len(heard) < len(text))
+        if began is None and not words.sounded and (words.is_given or self._errors.failing("tts")):
+            heard, partly = "", True  # without sound its text still passes the output, as if it had been played
+        else:
+            partly = interrupted or (self._ending and began is not None and len(heard) < len(text))
         self._log.turn(
             "assistant",
             text,
-            at_ms=began,
+            at_ms=began if began is not None else self._worded_ms,
             duration_ms=duration,
             interrupted=interrupted,
             heard=heard if partly else None,

@@ -22,6 +22,8 @@ class Words:
         self._size = 0
         self.goes_to_context = True
         """False when what was played was told to be left out of the conversation's context."""
+        self.sounded = False
+        """Whether any sound was made of it."""
 
     def new_response(self) -> None:
         """Another response of the language model begins; the same turn may hold several."""
@@ -61,6 +63,11 @@ class Words:
     def is_committed(self) -> bool:
         """Whether the aggregator has told this turn."""
         return bool(self._committed)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether anything went to a synthesizer."""
+        return bool(self._announced or self._synthesized)
 
     @property
     def is_played(self) -> bool:

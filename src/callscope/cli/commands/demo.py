@@ -34,7 +34,7 @@ def command(*, root: str | None, again: bool) -> None:
     _say(f"callscope ls --root {archive}")
     call_table.render(console, calls, now_ms=now)
     for call in reversed(calls):
-        _say(f"callscope show {call.call_id} --root {archive}")
+        _say(f"callscope show {call.call_id} --root {archive} --slowest {_SLOWEST}")
         record = read_call(call.path, now_ms=now)
         timeline = summarise(record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events)
         call_page.render(console, record, timeline, slowest=_SLOWEST)
