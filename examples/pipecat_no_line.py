@@ -2,7 +2,7 @@
 
     export PATTER_LOG_DIR=./calls PIPECAT_SETUP_FILES=$(callscope pipecat-setup)
     python examples/pipecat_no_line.py
-    callscope --root ./calls ls
+    callscope ls --root ./calls
 
 It runs without keys and network, as ``pipecat_one_line.py`` does: recogniser and synthesizer work in this
 process, the language model follows a script, and the caller is a program.

@@ -1,7 +1,7 @@
 """A Pipecat bot, recorded by callscope: two imports and one line. Needs ``pip install 'callscope[demo]'``.
 
     PATTER_LOG_DIR=./calls python examples/pipecat_one_line.py
-    callscope --root ./calls ls
+    callscope ls --root ./calls
 
 It runs without keys and network: recogniser and synthesizer work in this process, the language model
 follows a script, and the caller is a program that rings as soon as the bot listens. In a bot of your own

@@ -1,7 +1,7 @@
 """Record calls of a voice agent that is no framework's: a loop of your own, and a few lines of callscope.
 
     PATTER_LOG_DIR=./calls python examples/plain_python.py
-    callscope --root ./calls ls
+    callscope ls --root ./calls
 
 Without ``PATTER_LOG_DIR`` nothing is recorded and every line below costs next to nothing.
 """

@@ -139,8 +139,9 @@ def test_errors_say_whether_they_were_got_over_and_one_cause_is_told_once(tmp_pa
     assert "   0:01 LLM: timeout; recovered after 2.20 s" in page
     assert "   0:02 TTS: no such voice" in page
     append(directory / "transcript.jsonl", {"ts": ts(500), "turn_index": 0, "role": "user", "text": "hello"})
-    said = shown(tmp_path, "troubled")
-    assert [line[17:] for line in said[said.index("   0:00          caller  hello") :]] == [
+    page = shown(tmp_path, "troubled")
+    said = page.index("   0:00          caller  hello")
+    assert [line[17:] for line in page[said : page.index("", said)]] == [
         "caller  hello",
         "error   llm: timeout (recovered after 2.20 s)",
         "error   tts: no such voice",

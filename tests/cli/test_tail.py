@@ -126,6 +126,25 @@ def test_the_command_prints_an_ended_call_and_ends(tmp_path: Path) -> None:
     assert "completed: the caller hung up" in lines[-1]
 
 
+def test_an_error_that_was_got_over_is_told_when_it_happens_and_a_repeated_cause_is_not(tmp_path: Path) -> None:
+    directory = write(tmp_path, "one")
+    rows: list[dict[str, Any]] = [
+        {"type": "error", "data": {"error_id": "e1", "stage": "llm", "message": "timeout"}},
+        {"type": "error", "data": {"error_id": "e2", "stage": "llm", "message": "again", "duplicate_of": "e1"}},
+        {"type": "error_recovered", "data": {"error_id": "e1", "stage": "llm", "after_ms": 2200}},
+        {"type": "error_recovered", "data": {"error_id": "e1", "stage": "stt", "after_ms": "soon"}},
+    ]
+    append(directory / "events.jsonl", *rows)
+
+    lines = run("tail", "one", "--root", str(tmp_path)).stdout.splitlines()
+
+    assert [" ".join(line.split()) for line in lines[:-1]] == [
+        "error llm: timeout",
+        "llm works again, 2.20 s after it failed",
+        "stt works again",
+    ]
+
+
 def test_the_command_prints_a_json_object_a_line(tmp_path: Path) -> None:
     write_order_call(tmp_path)
 

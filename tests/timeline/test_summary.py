@@ -119,7 +119,7 @@ def test_errors_are_told_once_a_cause_with_where_they_came_from() -> None:
 def test_an_error_that_was_got_over_says_after_how_long() -> None:
     timeline = summed(
         [
-            at(100, "error", error_id="e1", message="timeout", stage="llm", fatal=True),
+            at(100, "error", error_id="e1", message="timeout.", stage="llm", fatal=True),
             at(200, "error", error_id="e2", message="no sound", stage="tts"),
             at(300, "error", error_id="e3", message="no words", stage="stt", recovered=False),
             at(1340, "error_recovered", error_id="e1", stage="llm", after_ms=1240),

@@ -84,7 +84,8 @@ def _waits(timeline: Timeline) -> list[str]:
 def _trouble(timeline: Timeline) -> list[str]:
     facts, unanswered = timeline.facts, timeline.unanswered
     return [
-        figures.count(facts.errors, "error") + (f", {facts.errors_recovered} recovered" if facts.errors_recovered else ""),
+        figures.count(facts.errors, "error")
+        + (f", {facts.errors_recovered} recovered" if facts.errors_recovered else ""),
         figures.count(timeline.interruptions, "interruption"),
         f"{figures.count(unanswered, 'turn')} without an answer" if unanswered else "",
     ]

@@ -108,7 +108,8 @@ def event_line(event: Event, *, recovered: str | None = None) -> Line | None:
     if event.type == types.CLIENT_DISCONNECTED:
         return _event(event, "", "", Text("the caller's side left", style="dim"))
     if event.type == types.ERROR_RECOVERED:
-        after = f" {figures.wait(data['after_ms'])} after its error" if data.get("after_ms") else ""
+        after_ms = figures.known(data.get("after_ms"))
+        after = f", {figures.wait(after_ms)} after it failed" if after_ms is not None else ""
         return _event(event, "", "", Text(f"{_value(data.get('stage'))} works again{after}", style="green"))
     if recovered is None and data.get("recovered") is True:
         recovered = "recovered"

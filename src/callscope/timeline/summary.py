@@ -261,7 +261,8 @@ def _error_words(data: dict[str, Any], recovered: Mapping[str, str]) -> str:
     after = recovered.get(name_of(data.get("error_id")))
     if after is None:
         after = "recovered" if data.get("recovered") is True else "fatal" if data.get("fatal") is True else None
-    return f"{source or 'Error'}: {describe_error(data)}{f'; {after}' if after else ''}"
+    what = describe_error(data)
+    return f"{source or 'Error'}: {what.rstrip('.')}; {after}" if after else f"{source or 'Error'}: {what}"
 
 
 def _seconds(ms: int) -> str:
