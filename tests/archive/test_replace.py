@@ -82,3 +82,12 @@ def test_directories_are_for_their_owner_only(tmp_path: Path) -> None:
 
     assert [path.stat().st_mode & 0o777 for path in (claimed, claimed.parent, claimed.parent.parent)] == [0o700] * 3
     assert (claimed / "metadata.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_claim_writes_nothing_into_another_calls_directory(tmp_path: Path) -> None:
+    taken = replace.claim(tmp_path / "call", {"call_id": "call"})
+    before = taken.stat().st_mtime_ns
+
+    replace.claim(tmp_path / "call", {"call_id": "call"})
+
+    assert taken.stat().st_mtime_ns == before

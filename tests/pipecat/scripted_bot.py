@@ -234,7 +234,7 @@ class Bot:
         answers: list[Answer] | None = None,
         *,
         mind: FrameProcessor | None = None,
-        voice: Voice | None = None,
+        voice: FrameProcessor | None = None,
         before: list[FrameProcessor] | None = None,
         after: list[FrameProcessor] | None = None,
         context: LLMContext | None = None,

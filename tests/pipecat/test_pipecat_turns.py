@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipecat.frames import frames as pf
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from scripted_bot import Answer, Bot, Heard, Voice
 
 STORY = Answer(("Once there was a king. ", "He had a horse. ", "The end."))
@@ -224,3 +226,22 @@ def test_a_greeting_without_sound_which_the_aggregator_took_for_spoken_is_kept_a
 
     assert call.texts() == [("assistant", "Welcome to the shop.")]
     assert call.turns[0]["heard"] == ""
+
+
+def test_an_answer_whose_sound_goes_another_way_than_the_output_is_not_called_unheard(record: Any) -> None:
+    class Avatar(FrameProcessor):  # type: ignore[misc]
+        """Takes the sound, as one does that makes a picture of it."""
+
+        async def process_frame(self, frame: pf.Frame, direction: FrameDirection) -> None:
+            await super().process_frame(frame, direction)
+            if not isinstance(frame, pf.TTSAudioRawFrame):
+                await self.push_frame(frame, direction)
+
+    async def greet(bot: Bot) -> None:
+        await bot.worker.queue_frame(pf.TTSSpeakFrame("Welcome to the shop."))
+        await bot.until("LLMContextAssistantTurnFrame")
+
+    call = record(lambda: Bot(voice=Pipeline([Voice(), Avatar()])), greet)
+
+    assert call.texts() == [("assistant", "Welcome to the shop.")]
+    assert "heard" not in call.turns[0]

@@ -18,6 +18,7 @@ from callscope.model.documents import EventRow, Metadata, TurnRow
 from callscope.model.wire import format_ts
 from callscope.recorder import guard
 from callscope.testing import Disk, call_dirs, metadata, rows
+from callscope.timeline.fold import Fold
 
 START_MS = 1_795_253_400_250  # 2026-11-21T09:30:00.250Z
 
@@ -593,6 +594,26 @@ def test_what_is_written_is_exactly_the_schema(transcript: Any, tmp_path: Path) 
     for name, kind in {"transcript.jsonl": TurnRow, "events.jsonl": EventRow}.items():
         for line in (directory / name).read_bytes().splitlines():
             msgspec.json.decode(line, type=kind)
+
+
+def test_a_row_on_disk_is_not_counted_as_lost_when_a_sum_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.reraise = False
+    logger = CallLogger(tmp_path)
+    call = logger.start_call("a")
+    logger.flush()
+
+    def broken(*_: object) -> None:
+        raise LookupError("a bug of ours")
+
+    monkeypatch.setattr(Fold, "event", broken)
+    call.event("written")
+    call.end()
+    logger.close()
+
+    health = logger.health()
+    assert (health.accepted, health.written, health.lost) == (1, 1, {})
 
 
 def test_the_envelope_is_valid_json_at_every_moment(tmp_path: Path) -> None:

@@ -64,7 +64,9 @@ def test_synthesis_that_failed_throughout_is_a_failure_also_when_a_jingle_was_he
     events = [*agent(100, 900), at(1000, "tts_started"), at(1500, "error", message="quota", stage="tts"), *HANG_UP]
     outcome = verdict(events)
     assert outcome.status == "failed"
-    assert outcome.error == "speech synthesis failed throughout: none of 1 requests gave sound; last error: quota"
+    assert outcome.error == "speech synthesis failed throughout: its only request gave no sound; last error: quota"
+    outcome = verdict([*events[:-1], at(1600, "tts_started"), *HANG_UP])
+    assert outcome.error == "speech synthesis failed throughout: none of 2 requests gave sound; last error: quota"
 
 
 def test_sound_that_was_synthesized_and_never_played_was_not_heard() -> None:

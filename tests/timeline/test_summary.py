@@ -94,11 +94,18 @@ def test_silence_is_told_with_its_end() -> None:
 
 def test_a_barge_in_tells_what_was_not_heard() -> None:
     timeline = summed(
-        [at(100, "barge_in", heard_characters=31, generated_characters=128), at(200, "barge_in", heard_characters=9)],
+        [
+            at(100, "barge_in", heard_characters=31, generated_characters=128),
+            at(200, "barge_in", heard_characters=9),
+            at(300, "barge_in", heard_characters=8, generated_characters=9),
+            at(400, "barge_in", heard_characters=9, generated_characters=9),
+        ],
     )
     assert [text for _, _, text in texts(timeline)] == [
         "The caller spoke over the agent: 97 of 128 characters were generated and not heard.",
         "The caller spoke over the agent.",
+        "The caller spoke over the agent: 1 of 9 characters was generated and not heard.",
+        "The caller spoke over the agent: all that was generated had been heard.",
     ]
 
 

@@ -92,9 +92,9 @@ def claim(directory: Path, payload: dict[str, Any]) -> Path:
     """
     for number in range(1, _MAX_TWINS):
         candidate = directory if number == 1 else directory.with_name(f"{directory.name}~{number}")
+        if candidate.is_symlink() or (candidate / METADATA).exists():
+            continue  # nothing is written into another call's directory, not even for a moment
         make_dir(candidate)
-        if candidate.is_symlink():
-            continue
         try:
             write_json(candidate / METADATA, payload, exclusive=True)
         except FileExistsError:

@@ -139,13 +139,15 @@ class Writer:
         self._stopped()
 
     def _handle(self, row: kinds.Row) -> None:
+        before = self._buffer.written
         try:
             self._handlers[row[0]](row)
         except OSError as error:
             self._failed(row, error)
         except Exception:  # noqa: BLE001 -- the thread must outlive our own bugs; see guard
+            if self._buffer.written == before:  # else the row is on disk, and only a sum is wrong
+                self._lose(row, INVALID)
             guard.caught("the writer", self._channel.warnings)
-            self._lose(row, INVALID)
 
     # -- rows ---------------------------------------------------------------------------------------
 
@@ -370,6 +372,9 @@ class Writer:
             given = {"status": ABANDONED, "reason": "the recorder was closed before the call ended"}
             self._handle((kinds.END, call, 0, monotonic_ns(), None, given))
         self._stale_since_ns = 0
+        for call in self._stale:
+            if call.file is not None:
+                call.file.retry_at_ns = 0  # the last chance
         self._settle()
         self._channel.warnings.tell(all_now=True)
         self._appender.close_all()

@@ -176,7 +176,9 @@ def _failure(facts: Facts) -> str | None:
     if not facts.heard:
         failure = _silence(facts)
     elif facts.tts_errors and facts.tts_requests and not facts.tts_audio:
-        failure = f"speech synthesis failed throughout: none of {facts.tts_requests} requests gave sound"
+        many = facts.tts_requests > 1
+        requests = f"none of {facts.tts_requests} requests gave sound" if many else "its only request gave no sound"
+        failure = f"speech synthesis failed throughout: {requests}"
     elif facts.unanswered and not facts.answered and facts.errors_unrecovered:
         failure = "nothing that the caller said was answered"
     if failure is None:

@@ -242,10 +242,11 @@ def _largest_words(parts: Sequence[Part]) -> str:
 def _barge_in_words(data: dict[str, Any]) -> str:
     heard, generated = data.get("heard_characters"), data.get("generated_characters")
     if type(heard) is int and type(generated) is int and 0 <= heard <= generated:
-        return (
-            f"The caller spoke over the agent: {generated - heard} of {generated} characters "
-            "were generated and not heard."
-        )
+        lost = generated - heard
+        if not lost:
+            return "The caller spoke over the agent: all that was generated had been heard."
+        were = "was" if lost == 1 else "were"
+        return f"The caller spoke over the agent: {lost} of {generated} characters {were} generated and not heard."
     return "The caller spoke over the agent."
 
 

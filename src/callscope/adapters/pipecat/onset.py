@@ -12,9 +12,9 @@ class Onset:
     """Tells an answer's first sound from the last chunk of one that was cut off.
 
     The output transport drops what waits when it is interrupted, and tells that the agent stopped. A chunk that
-    it had taken before is played all the same, and with it comes a start, which is nobody's. The transport then holds the
-    agent to be speaking, so the next answer, if it comes soon, gets no start: its first sound on the way into the
-    transport, where nothing waits before it, stands in.
+    it had taken before is played all the same, and with it comes a start, which is nobody's. The transport then
+    holds the agent to be speaking, so the next answer, if it comes soon, gets no start: its first sound on the way
+    into the transport, where nothing waits before it, stands in.
     """
 
     __slots__ = ("_cut_at_ms", "_hidden")
