@@ -596,9 +596,7 @@ def test_what_is_written_is_exactly_the_schema(transcript: Any, tmp_path: Path) 
             msgspec.json.decode(line, type=kind)
 
 
-def test_a_row_on_disk_is_not_counted_as_lost_when_a_sum_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_on_disk_is_not_counted_as_lost_when_a_sum_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     guard.reraise = False
     logger = CallLogger(tmp_path)
     call = logger.start_call("a")

@@ -216,9 +216,9 @@ def _by_call_id(paths: list[Path], call: str, now_ms: int) -> list[Path]:
 
 
 def _ambiguous(call: str, matches: list[Path]) -> str:
-    shown = "\n".join(f"  {'/'.join(path.parts[-4:])}" for path in matches[:_CANDIDATES])
-    more = f"\n  and {len(matches) - _CANDIDATES} more" if len(matches) > _CANDIDATES else ""
-    return f"{len(matches)} calls are called {call!r}; give one of\n{shown}{more}"
+    shown = ", ".join("/".join(path.parts[-4:]) for path in matches[:_CANDIDATES])
+    more = f" and {len(matches) - _CANDIDATES} more" if len(matches) > _CANDIDATES else ""
+    return f"{len(matches)} calls have the name {call!r} or begin with it; give one of {shown}{more}"
 
 
 def _unknown(root: Path, call: str, paths: list[Path]) -> str:
