@@ -34,8 +34,7 @@ from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
-from callscope import CallLogger
-from callscope.adapters.pipecat import CallObserver
+from callscope.adapters.pipecat import CallObserver, process_logger
 from callscope.demo.caller import call
 from callscope.demo.llm_server import LlmServer
 from callscope.demo.recogniser import SphinxSTTService
@@ -93,7 +92,7 @@ async def run_bot(llm_url: str) -> None:
     worker = PipelineWorker(
         pipeline,
         params=PipelineParams(audio_in_sample_rate=16_000, audio_out_sample_rate=16_000),
-        observers=[CallObserver(CallLogger.from_env())],
+        observers=[CallObserver(process_logger())],
     )
 
     @transport.event_handler("on_websocket_ready")  # type: ignore[untyped-decorator]

@@ -64,12 +64,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Hold arguments to their allowed values: a typo is an error."""
         _choice("phone", self.phone, get_args(PhoneMode))
         _choice("transcript", self.transcript, get_args(TranscriptMode))
-        if self.retention_days is not None and not 0 <= self.retention_days <= _MAX_DAYS:
+        if self.retention_days is not None and not _is_whole(self.retention_days, 0, _MAX_DAYS):
             raise SettingError(
                 f"retention_days is {self.retention_days!r}: give whole days from 0 (for ever) to {_MAX_DAYS}"
             )
         for name, value in (("buffer_rows", self.buffer_rows), ("buffer_mb", self.buffer_mb)):
-            if value < 1:
+            if not _is_whole(value, 1, 10**9):
                 raise SettingError(f"{name} is {value!r}: give a whole number from 1")
 
 
@@ -109,19 +109,36 @@ def resolve_log_root(explicit: str | os.PathLike[str] | None = None) -> Path | N
     Args:
         explicit: a path or ``auto``; when None, ``PATTER_LOG_DIR`` is read.
 
+    Raises:
+        SettingError: the path begins with ``~`` and there is no such user.
+
     Returns:
         The path with ``~`` resolved; for ``auto`` (any case) the platform's place for data; None for an
         unset, empty or blank value.
     """
-    value = os.fspath(explicit) if explicit is not None else os.environ.get(ROOT, "")
+    value = os.fspath(explicit) if explicit is not None else root_setting()
     word = value.strip()
     if not word:
         return None
     if word.lower() != "auto":
-        return Path(value).expanduser()
+        try:
+            return Path(word).expanduser()
+        except RuntimeError as error:
+            raise SettingError(
+                f"{word!r} is no directory ({error}): write a path without ~, or of a user that exists"
+            ) from error
     from platformdirs import user_data_dir  # noqa: PLC0415 -- only ``auto`` needs it; keeps the import of callscope small
 
     return Path(user_data_dir("patter", appauthor=False))
+
+
+def _is_whole(value: object, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def root_setting() -> str:
+    """``PATTER_LOG_DIR`` as it is written."""
+    return os.environ.get(ROOT, "")
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -56,6 +56,9 @@ class Answer:
     """Stop before this piece of text, until the request is cancelled."""
 
 
+STORY = Answer(("Once there was a king. ", "He had a horse. ", "The end."))
+
+
 @dataclass
 class Heard(pf.SystemFrame):  # type: ignore[misc]
     """Makes the scripted recogniser understand something."""
@@ -159,6 +162,37 @@ class Voice(TTSService):  # type: ignore[misc]
         await self.stop_ttfb_metrics()
         sound = b"\x10\x20" * int(SAMPLE_RATE * SOUND_SECONDS_A_SENTENCE)
         yield pf.TTSAudioRawFrame(audio=sound, sample_rate=SAMPLE_RATE, num_channels=1, context_id=context_id)
+
+
+class WordVoice(TTSService):  # type: ignore[misc]
+    """Tells words with their times, as those that are reached by a socket do: the sound comes when all is announced."""
+
+    def __init__(self, sentences: int, **kwargs: Any) -> None:
+        super().__init__(
+            push_text_frames=False,
+            push_start_frame=True,
+            sample_rate=SAMPLE_RATE,
+            settings=TTSSettings(model="voice-1", voice="anna", language=None),
+            **kwargs,
+        )
+        self._left = sentences
+        self._words: list[str] = []
+
+    def can_generate_metrics(self) -> bool:
+        return True
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[pf.Frame | None, None]:
+        self._left -= 1
+        self._words += text.split()
+        yield None
+        if self._left:
+            return
+        for word in self._words:
+            sound = b"\x10\x20" * int(SAMPLE_RATE * 0.05)
+            yield pf.TTSAudioRawFrame(audio=sound, sample_rate=SAMPLE_RATE, num_channels=1, context_id=context_id)
+            await self.add_word_timestamps([(word, 0.0)], context_id)
+        yield pf.TTSStoppedFrame(context_id=context_id)
+        await self.remove_audio_context(context_id)
 
 
 class Loudspeaker(BaseOutputTransport):  # type: ignore[misc]
@@ -300,6 +334,22 @@ class Bot:
         await self.until("BotStoppedSpeakingFrame")
 
 
+async def hear_one_sentence(bot: Bot) -> None:
+    """The caller has heard the first sentence, and the second is on."""
+    heard = bot.loudspeaker
+    played: list[pf.Frame] = []
+
+    async def hold_after_first(_speaker: Any, frame: pf.Frame) -> None:
+        if isinstance(frame, pf.TTSTextFrame) and not played:
+            played.append(frame)
+            heard.playing.clear()
+
+    heard.add_event_handler("on_after_push_frame", hold_after_first)
+    await bot.say("Tell me a story.")
+    await bot.until("played")
+    await bot.until("TTSStoppedFrame")
+
+
 @asynccontextmanager
 async def running(*bots: Bot) -> AsyncIterator[None]:
     """The bots in one runner; at the end those that go on are ended by themselves."""
@@ -335,6 +385,10 @@ class Recorded:
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The data of the events of a type."""
         return [event["data"] for event in self.events if event["type"] == kind]
+
+    def moments(self, kind: str) -> list[str]:
+        """The moments of the events of a type."""
+        return [event["ts"] for event in self.events if event["type"] == kind]
 
     def kinds(self, *kinds: str) -> list[str]:
         """The types of the events, in order, of those that are asked for."""

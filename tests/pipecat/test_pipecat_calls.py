@@ -18,7 +18,7 @@ from pipecat.clocks.base_clock import BaseClock
 from pipecat.frames import frames as pf
 from pipecat.observers.base_observer import FramePushed
 from pipecat.processors.frame_processor import FrameDirection
-from scripted_bot import SAMPLE_RATE, Answer, Bot, read, running
+from scripted_bot import SAMPLE_RATE, Answer, Bot, Recorded, read, running
 
 from callscope.adapters import pipecat as adapter
 from callscope.adapters.pipecat import CallObserver, attach
@@ -180,17 +180,24 @@ def test_the_end_is_written_also_when_it_comes_at_once(record: Any) -> None:
     assert call.kinds("client_connected", "call_ended") == ["client_connected", "call_ended"]
 
 
-def test_a_killed_bot_leaves_every_turn_that_was_spoken(tmp_path: Path) -> None:
+def killed(root: Path, when: str) -> Recorded:
+    """What a bot leaves that is killed at that moment."""
     child = subprocess.Popen(
-        [sys.executable, str(HERE / "killed_bot.py"), str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(HERE / "killed_bot.py"), str(root), when], stdout=subprocess.PIPE, text=True
     )
     assert child.stdout is not None
-    assert child.stdout.readline().strip() == "spoken"
+    told = child.stdout.readline().strip()
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     child.stdout.close()
+    assert told == when
+    (call,) = read(root)
+    return call
 
-    (call,) = read(tmp_path)
+
+def test_a_killed_bot_leaves_every_turn_that_was_spoken(tmp_path: Path) -> None:
+    call = killed(tmp_path, "spoken")
+
     assert call.texts() == [
         ("assistant", "Welcome."),
         ("user", "How are you?"),
@@ -198,6 +205,24 @@ def test_a_killed_bot_leaves_every_turn_that_was_spoken(tmp_path: Path) -> None:
     ]
     assert call.metadata["status"] == "in_progress"
     assert [each["input_tokens"] for each in call.of("usage") if each["service"] == "llm"] == [33]
+
+
+def test_a_bot_killed_while_it_speaks_leaves_the_sentences_that_had_begun(tmp_path: Path) -> None:
+    call = killed(tmp_path, "speaking")
+
+    assert call.texts()[-1] == ("user", "Tell me a story.")
+    texts = [told["text"] for told in call.of("agent_text")]
+    assert texts == ["Welcome.", "I am fine.", "Once there was a king.", "He had a horse."]
+    assert call.moments("agent_started_speaking")[0] <= call.moments("agent_text")[0]
+    assert call.turns[-1]["ts"] < call.moments("agent_text")[2]
+
+
+def test_a_bot_killed_while_its_caller_speaks_leaves_the_words_understood_so_far(tmp_path: Path) -> None:
+    call = killed(tmp_path, "listening")
+
+    assert call.texts()[-1] == ("assistant", "I am fine.")
+    assert call.of("transcript")[-1]["text"] == "I would like"
+    assert call.turns[-1]["ts"] < call.moments("transcript")[-1]
 
 
 def test_two_calls_in_one_process_stay_apart(calls: CallLogger, tmp_path: Path) -> None:

@@ -7,25 +7,7 @@ from typing import Any
 from pipecat.frames import frames as pf
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
-from scripted_bot import Answer, Bot, Heard, Voice
-
-STORY = Answer(("Once there was a king. ", "He had a horse. ", "The end."))
-
-
-async def hear_one_sentence(bot: Bot) -> None:
-    """The caller has heard the first sentence, and the second is on."""
-    heard = bot.loudspeaker
-    played: list[pf.Frame] = []
-
-    async def hold_after_first(_speaker: Any, frame: pf.Frame) -> None:
-        if isinstance(frame, pf.TTSTextFrame) and not played:
-            played.append(frame)
-            heard.playing.clear()
-
-    heard.add_event_handler("on_after_push_frame", hold_after_first)
-    await bot.say("Tell me a story.")
-    await bot.until("played")
-    await bot.until("TTSStoppedFrame")
+from scripted_bot import STORY, Answer, Bot, Heard, Voice, hear_one_sentence
 
 
 async def interrupt_after_a_sentence(bot: Bot) -> None:

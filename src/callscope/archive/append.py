@@ -55,8 +55,7 @@ class Appender:
         guarded = b"\n" + line if path in self._torn else line
         written = self._write(fd, guarded)
         if written != len(guarded):
-            self._undo(path, fd, guarded[: max(written, 0)])
-            raise OSError(errno.ENOSPC, "the disk took a part of the row", path)
+            self._finish(path, fd, guarded, written)
         self._torn.discard(path)
 
     def close(self, path: str) -> None:
@@ -83,6 +82,27 @@ class Appender:
             self._torn.add(path)
         self._fds[path] = fd
         return fd
+
+    def _finish(self, path: str, fd: int, line: bytes, written: int) -> None:
+        """Write the rest of a row of which the disk took a part: succeeds, or fails with the reason."""
+        try:
+            while written < len(line):
+                written += self._more(path, fd, line[written:])
+        except OSError:
+            self._undo(path, fd, line[: max(written, 0)])
+            raise
+
+    def _more(self, path: str, fd: int, rest: bytes) -> int:
+        written = self._write(fd, rest)
+        if written <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        return written
+
+    def close_removed(self) -> None:
+        """Close files that somebody removed: rows in them are nowhere, and the next row makes a new one."""
+        for path, fd in list(self._fds.items()):
+            if os.fstat(fd).st_nlink == 0:
+                self.close(path)
 
     def _undo(self, path: str, fd: int, part: bytes) -> None:
         """Take back a part of a row where it is still the end of the file; else the next row needs a newline."""

@@ -4,7 +4,7 @@ The status as it is read:
 
 - one of the schema's words is taken, except that a ``completed`` call with an error is ``failed``: Patter's SDKs
   end every call as ``completed`` and tell of the failure in ``error`` alone;
-- the usual other words for the same (``cancelled``, ``no-answer``, ``error``, ``ended``, ...) are read as the schema's;
+- the usual other words for the same (``cancelled``, ``No answer``, ``error``, ``ended``, ...) are read as the schema's;
 - any other word is kept as it is and reported, except that with an error the call is ``failed``;
 - without a word, a call that has ended is ``completed`` or, with an error, ``failed``; one that has not is in progress.
 
@@ -26,7 +26,6 @@ from callscope.model import wire
 from callscope.model.call import Call, Problem
 
 _SYNONYMS: Final = {
-    "in-progress": model.IN_PROGRESS,
     "active": model.IN_PROGRESS,
     "answered": model.IN_PROGRESS,
     "initiated": model.IN_PROGRESS,
@@ -42,8 +41,8 @@ _SYNONYMS: Final = {
     "failure": model.FAILED,
     "timeout": model.FAILED,
     "cancelled": model.CANCELED,
-    "no-answer": model.NO_ANSWER,
 }
+"""Words in lower case with underscores, as the schema's are."""
 _PERCENTILES: Final = ("p50", "p95", "p99")
 _TEXTS: Final = (
     "schema_version",
@@ -55,6 +54,13 @@ _TEXTS: Final = (
     "provider_mode",
     "recording_path",
 )
+
+
+def status_of(word: str) -> str | None:
+    """The schema's word for any writer's word for a status, in any case; None when it means nothing."""
+    status = word.strip().lower().replace("-", "_").replace(" ", "_")
+    status = _SYNONYMS.get(status, status)
+    return status if status in model.STATUSES else None
 
 
 def call_of(meta: Mapping[str, Any], *, path: str) -> Call:
@@ -118,15 +124,22 @@ def day_of(path: str) -> int | None:
     return round(start.timestamp() * 1000) if start.year >= 1970 else None  # noqa: PLR2004 -- Unix time
 
 
+def status_of(word: str) -> str | None:
+    """The schema's word for any writer's word, in any case; None when it means nothing."""
+    status = word.strip().lower().replace(" ", "_")
+    status = _SYNONYMS.get(status, status)
+    status = status if status in model.STATUSES else status.replace("-", "_")
+    return status if status in model.STATUSES else None
+
+
 def _status(word: object, *, error: str | None, ended: bool) -> str:
     if not isinstance(word, str) or not word.strip():
         word = model.COMPLETED if ended else model.IN_PROGRESS
         return model.FAILED if error is not None and ended else word
-    status = word.strip().lower()
-    status = _SYNONYMS.get(status, status)
-    if error is not None and (status == model.COMPLETED or status not in model.STATUSES):
+    status = status_of(word)
+    if error is not None and status in {model.COMPLETED, None}:
         return model.FAILED
-    return status if status in model.STATUSES else word
+    return status or word
 
 
 def _latency(value: object) -> dict[str, Any] | None:

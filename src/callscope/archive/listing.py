@@ -21,7 +21,7 @@ from typing import Final
 import msgspec
 
 from callscope.archive.paths import CALLS, safe_name
-from callscope.archive.reader import read_envelope
+from callscope.archive.reader import UNREADABLE, read_envelope
 from callscope.errors import NotFoundError, SettingError, UnreadableError
 from callscope.model.call import Call
 
@@ -82,7 +82,7 @@ def list_calls(
         cursor: ``Page.next`` of the page before.
         since_ms: calls that started then or later.
         until_ms: calls that started before.
-        statuses: calls with one of these only; all when empty.
+        statuses: calls with one of these only, and unreadable ones, whose status nobody knows; all when empty.
 
     Raises:
         NotFoundError: there is no such directory.
@@ -105,7 +105,7 @@ def list_calls(
             if (after is None or key < after)
             and (since_ms is None or key[1] >= since_ms)
             and (until_ms is None or key[1] < until_ms)
-            and (not statuses or call.status in statuses)
+            and (not statuses or call.status in statuses or call.status == UNREADABLE)
         ]
         found += sorted(matching, key=lambda item: item[0], reverse=True)
         if len(found) > limit:
@@ -168,8 +168,12 @@ def call_paths(root: Path) -> Iterator[Path]:
 
 
 def require_root(root: Path) -> None:
-    """Raise `NotFoundError` when there is no such directory."""
-    if not root.is_dir():
+    """Raise `NotFoundError` when there is no such directory, `UnreadableError` when nobody may know."""
+    try:
+        exists = root.is_dir()
+    except OSError as error:  # a directory above it may not be searched
+        raise UnreadableError(f"{root} cannot be read ({error.strerror}): check its owner and mode") from error
+    if not exists:
         raise NotFoundError(f"there is no directory {root}: record a call first, or give another --root")
 
 

@@ -25,14 +25,26 @@ _MAX_TWINS: Final = 10_000
 
 
 def make_dir(path: Path) -> None:
-    """Make a directory and its parents, readable by their owner only; what exists is left as it is."""
+    """Make a directory and its parents, readable by their owner only; what exists is left as it is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    try:
+        _mkdir(path)
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        make_dir(path.parent)
+        _mkdir(path)
+
+
+def _mkdir(path: Path) -> None:
     try:
         os.mkdir(path, DIR_MODE)  # noqa: PTH102 -- Path.mkdir gives parents the umask's mode
     except FileExistsError:
-        return
-    except FileNotFoundError:
-        make_dir(path.parent)
-        make_dir(path)
+        if not path.is_dir():  # a file, or a link that leads nowhere
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
 
 
 def write_json(path: Path, payload: dict[str, Any], *, exclusive: bool = False) -> None:

@@ -8,12 +8,13 @@ knows its words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from callscope.model import wire
-from callscope.model.event import Event
+from callscope.model.event import AGENT_TEXT, Event
 from callscope.model.turn import Turn
 
 INTERRUPTED_TEXT: Final = "[interrupted]"
@@ -38,6 +39,8 @@ _FIELDS: Final = frozenset(
         "agent_text_length",
     }
 )
+_ROUNDING_MS: Final = 2
+"""A turn's start and its length are rounded each for itself."""
 _EVENT_FIELDS: Final = frozenset({"schema_version", "ts", "type", "data"})
 
 
@@ -74,6 +77,36 @@ def in_order(turns: list[Turn]) -> list[Turn]:
     if all(turn.ts_ms is not None for turn in turns):
         return sorted(turns, key=lambda turn: turn.ts_ms or 0)
     return turns
+
+
+def unwritten_turn(turns: Sequence[Turn], events: Iterable[Event]) -> Turn | None:
+    """The agent's turn that was being spoken when its writer died; None when there is none.
+
+    It is made of the words that began to play after the last turn of the agent: those are its text, and what was
+    heard. A turn lasts from its moment for its duration.
+    """
+    written = [turn for turn in turns if turn.role == "assistant" and turn.ts_ms is not None]
+    over_ms = max(((turn.ts_ms or 0) + (turn.duration_ms or 0) for turn in written), default=-_ROUNDING_MS)
+    played = [
+        (event.ts_ms, event.data)
+        for event in events
+        if event.type == AGENT_TEXT and event.ts_ms is not None and event.ts_ms > over_ms + _ROUNDING_MS
+    ]
+    if not played:
+        return None
+    words = [data["text"].strip() for _, data in played if isinstance(data.get("text"), str)]
+    lengths = [data["text_length"] for _, data in played if type(data.get("text_length")) is int]
+    indexes = [turn.turn_index for turn in turns if turn.turn_index is not None]
+    began_ms = min(moment for moment, _ in played)
+    return Turn(
+        ts_ms=began_ms,
+        turn_index=max(indexes, default=-1) + 1 if len(indexes) == len(turns) else None,
+        role="assistant",
+        text=" ".join(words) if words else None,
+        heard=" ".join(words) if words else None,
+        text_length=None if words else sum(lengths),
+        duration_ms=max(moment for moment, _ in played) - began_ms,
+    )
 
 
 def whole(value: object) -> int | None:

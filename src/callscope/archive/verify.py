@@ -51,9 +51,9 @@ def verify_call(path: Path, *, now_ms: int) -> Check:
     call = record.call
     problems = list(record.problems)
     if call.status != IN_PROGRESS:
-        meta, _ = read_metadata(str(path))
-        problems += _unclosed(meta or {}, call.status)
-        problems += _turns(meta or {}, record)
+        meta = read_metadata(str(path)) or {}
+        problems += _unclosed(meta, call.status)
+        problems += _turns(meta, record)
         problems += _ledger(call.callscope, record)
     problems += _sound(path / RECORDING)
     return Check(

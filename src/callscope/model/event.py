@@ -20,6 +20,8 @@ user_turn_started      the framework opened a caller turn
 user_turn_stopped      the framework decided that the caller's turn is over; strategy
 agent_started_speaking the caller can hear the agent
 agent_stopped_speaking the agent's last sound; interrupted
+agent_text             words of the agent began to play, a sentence or about a second of them; text*,
+                       request_id of the synthesis. Their turn comes later: it is written at its end
 transcript             the recogniser's final text arrived; text, language, processor, provider, model
 turn_detection         an end-of-turn model decided; complete*, probability, duration_ms, processor, model
 llm_started            a request left; request_id*, processor, provider, model
@@ -69,6 +71,7 @@ USER_TURN_STARTED: Final = "user_turn_started"
 USER_TURN_STOPPED: Final = "user_turn_stopped"
 AGENT_STARTED_SPEAKING: Final = "agent_started_speaking"
 AGENT_STOPPED_SPEAKING: Final = "agent_stopped_speaking"
+AGENT_TEXT: Final = "agent_text"
 TRANSCRIPT: Final = "transcript"
 TURN_DETECTION: Final = "turn_detection"
 LLM_STARTED: Final = "llm_started"

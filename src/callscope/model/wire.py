@@ -101,6 +101,16 @@ def plain(value: object, depth: int = 0) -> Any:
     return _text(_describe(value))
 
 
+def name(value: object) -> str:
+    """Anything as text for a name: an id, a word. Never raises, whatever the value does when it is looked at."""
+    if type(value) is str:
+        return _text(value)
+    try:
+        return str(plain(value))
+    except Exception:  # noqa: BLE001 -- foreign code; the call must still have a name
+        return f"<{type(value).__name__}>"
+
+
 def _key(key: object) -> str:
     return _text(key) if isinstance(key, str) else _text(_describe(key))
 

@@ -48,23 +48,28 @@ class Buffer:
     Args:
         max_rows: rows that may wait.
         max_bytes: bytes of content that may wait.
-        start: called once, on the first row, and after a fork on the child's first: starts the writer.
     """
 
-    def __init__(self, *, max_rows: int, max_bytes: int, start: Callable[[], None]) -> None:
+    def __init__(self, *, max_rows: int, max_bytes: int) -> None:
         self._max_rows = max_rows
         self._max_bytes = max_bytes
-        self._start = start
+        self.start: Callable[[], None] = _nobody
+        """Starts the writer: called on the first row, and after a fork on the child's first."""
         self.reset()
 
     def reset(self) -> None:
         """Become empty, as in a new process."""
         self._queue: SimpleQueue[Row] = SimpleQueue()
-        self._lock = threading.Lock()
+        # Reentrant: a collected logger orders its writer to stop from wherever the collector happens to run.
+        self._lock = threading.RLock()
         self._bytes_in = 0
         self._bytes_out = 0
         self.started = False
         self._dropped: Counter[str] = Counter()
+        self._orders_in = 0
+        self._orders_out = 0
+        self.in_hand = 0
+        """Rows that the writer has taken and not yet counted as written or lost: 0 or 1."""
         self.closed = False
         self.written = 0
         self.lost: Counter[str] = Counter()
@@ -78,13 +83,18 @@ class Buffer:
             self._drop(row, FULL)
         else:
             self._bytes_in += row[2]
+            if row[0] == AUDIO:
+                with self._lock:
+                    self._orders_in += 1
             queue.put(row)
             if not self.started:
                 self._begin()
 
     def order(self, row: Row) -> None:
-        """Hand over a row that steers (start, end, flush): few, so never dropped for want of room."""
+        """Hand over a row that steers (start, end, flush): few, so never dropped for want of room, and locked."""
         if not self.closed:
+            with self._lock:
+                self._orders_in += 1
             self._queue.put(row)
             if not self.started:
                 self._begin()
@@ -96,12 +106,16 @@ class Buffer:
         except Empty:
             return None
         self._bytes_out += row[2]
+        if row[0] in COUNTED:
+            self.in_hand = 1
+        else:
+            self._orders_out += 1
         return row
 
     @property
     def pending(self) -> int:
-        """Rows that wait."""
-        return self._queue.qsize()
+        """Rows that wait, without what steers and without sound."""
+        return max(0, self._queue.qsize() - (self._orders_in - self._orders_out)) + self.in_hand
 
     @property
     def pending_bytes(self) -> int:
@@ -134,7 +148,7 @@ class Buffer:
             if self.started:
                 return
             self.started = True
-        self._start()
+        self.start()
 
     def _drop(self, row: Row, reason: str) -> None:
         call: CallLog = row[1]
@@ -144,3 +158,7 @@ class Buffer:
                 call.dropped[reason] += 1
             else:
                 call.dropped_audio += 1
+
+
+def _nobody() -> None:
+    """No writer yet."""

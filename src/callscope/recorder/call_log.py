@@ -17,7 +17,7 @@ from callscope.clock import anchor_ns, monotonic_ns
 from callscope.model import call as status_words
 from callscope.model.event import ERROR as ERROR_EVENT
 from callscope.model.event import USAGE as USAGE_EVENT
-from callscope.model.wire import LAST_MS, plain
+from callscope.model.wire import LAST_MS, name
 from callscope.recorder import guard
 from callscope.recorder.buffer import AUDIO, END, ERROR, EVENT, ROW, ROW_BYTES, START, TURN, UPDATE
 from callscope.recorder.snapshot import take
@@ -50,11 +50,15 @@ class CallLog:
         "dropped",
         "dropped_audio",
         "file",
+        "owner",
         "planned_path",
+        "shared",
         "started_at_ms",
     )
 
-    def __init__(self, call_id: str, channel: Channel, *, at_ms: float | None, fields: dict[str, Any]) -> None:
+    def __init__(
+        self, call_id: str, channel: Channel, *, owner: object, at_ms: float | None, fields: dict[str, Any]
+    ) -> None:
         self.call_id = call_id
         self._channel = channel
         self._ended = False
@@ -62,6 +66,10 @@ class CallLog:
         """The writer's side of this call; only the writer's thread touches what is in it."""
         self.dropped: Counter[str] = Counter()
         self.dropped_audio = 0
+        self.owner = owner
+        """The logger, which lives as long as its calls do."""
+        self.shared = False
+        """Whether a fork made two processes write this call."""
         self._anchor_ns = anchor_ns()
         self.started_at_ms = self.unix_ms(monotonic_ns(), at_ms)
         self.planned_path: Path | None = channel.planned_path(call_id, self.started_at_ms)
@@ -69,8 +77,8 @@ class CallLog:
 
     @property
     def enabled(self) -> bool:
-        """Whether anything is recorded."""
-        return True
+        """Whether anything is recorded: not after the logger was closed."""
+        return not self._channel.buffer.closed
 
     @property
     def ended(self) -> bool:
@@ -116,7 +124,7 @@ class CallLog:
         channel = self._channel
         try:
             if type(text) is not str:
-                text = None if text is None else str(plain(text))
+                text = None if text is None else name(text)
             size = ROW_BYTES + (len(text) if text else 0)
             if (turn_index, latency, cost, interrupted, heard, duration_ms) == NO_MORE:
                 channel.buffer.offer((TURN, self, size, monotonic_ns(), at_ms, role, text, NO_MORE))
@@ -129,7 +137,7 @@ class CallLog:
                 kept_cost, more = take(cost)
                 size += more
             if heard is not None:
-                heard = heard if type(heard) is str else str(plain(heard))
+                heard = heard if type(heard) is str else name(heard)
                 size += len(heard)
             more_fields = (turn_index, kept_latency, kept_cost, interrupted, heard, duration_ms)
             channel.buffer.offer((TURN, self, size, monotonic_ns(), at_ms, role, text, more_fields))
@@ -192,9 +200,9 @@ class CallLog:
         try:
             # Source lines are read, and the text is made, by the writer: no disk is touched here.
             stack = traceback.TracebackException.from_exception(error, limit=_STACK_LIMIT, lookup_lines=False)
-            name = type(error).__qualname__
+            kind = type(error).__qualname__
             snapshot, size = take(data)
-            channel.buffer.offer((ERROR, self, size + 10 * ROW_BYTES, monotonic_ns(), at_ms, stack, name, snapshot))
+            channel.buffer.offer((ERROR, self, size + 10 * ROW_BYTES, monotonic_ns(), at_ms, stack, kind, snapshot))
         except Exception:  # noqa: BLE001 -- never into the call; see guard
             guard.caught("CallLog.error", channel.warnings)
             channel.invalid(self)
@@ -330,10 +338,10 @@ class CallLog:
 
 
 def _words(value: object) -> str | None:
-    """Anything as one line of text; an exception's own ``__str__`` may fail, which traceback takes care of."""
+    """Anything as text; an exception as one line, whose own ``__str__`` may fail, which traceback takes care of."""
     if value is None or type(value) is str:
         return value
     if not isinstance(value, BaseException):
-        return str(plain(value))
+        return name(value)
     lines = traceback.TracebackException(type(value), value, None).format_exception_only()
     return " ".join("".join(lines).split())[:_MAX_WORDS]

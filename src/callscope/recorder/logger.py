@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from callscope.archive.append import Write
 from callscope.clock import monotonic_ns
 from callscope.config import Settings
 from callscope.ids import new_call_id
-from callscope.model.wire import plain
+from callscope.model import wire
 from callscope.recorder import guard
 from callscope.recorder.buffer import FLUSH, STOP, Buffer
 from callscope.recorder.call_log import CallLog
@@ -56,31 +55,30 @@ class CallLogger(PatterMethods):
         self.settings = config.load() if settings is None else settings
         self._channel: Channel | None = None
         self._writer: Writer | None = None
-        if root is None:
-            return
-        path = config.resolve_log_root(root) if isinstance(root, str) else root.expanduser()
-        if path is None:
-            return
-        path = path.absolute()
-        for problem in self.settings.problems:
-            log.error("callscope: %s", problem)
         try:
+            path = config.resolve_log_root(root) if isinstance(root, str) else root
+            if path is None:
+                return
+            path = path.expanduser().absolute()
+            for problem in self.settings.problems:
+                log.error("callscope: %s", problem)
             replace.make_dir(path)
             replace.try_writing(path)
-        except OSError as error:
-            log.warning("callscope: calls are not recorded: %s cannot be written (%s)", path, error.strerror or error)
+        except (OSError, ValueError, RuntimeError) as error:  # also a path with NUL, or of a user that does not exist
+            reason = getattr(error, "strerror", None) or error
+            log.warning("callscope: calls are not recorded: %s cannot be written (%s)", root, reason)
             return
         self._open(path, write)
 
     @classmethod
     def from_env(cls) -> Self:
         """A logger as the environment says: ``PATTER_LOG_DIR`` and the rest of `callscope.config`."""
-        return cls(config.resolve_log_root())
+        return cls(config.root_setting())
 
     @property
     def enabled(self) -> bool:
-        """Whether calls are recorded."""
-        return self._channel is not None
+        """Whether calls are recorded: not without a root, and not after `close`."""
+        return self._channel is not None and not self._channel.buffer.closed
 
     @property
     def root(self) -> Path | None:
@@ -118,7 +116,7 @@ class CallLogger(PatterMethods):
             at_ms: Unix milliseconds of the start; now when left out.
         """
         channel = self._channel
-        name = new_call_id() if call_id is None else str(plain(call_id))
+        name = new_call_id() if call_id is None else wire.name(call_id)
         if channel is None:
             return OffCallLog(name)
         fields = {
@@ -132,8 +130,10 @@ class CallLogger(PatterMethods):
             "labels": labels or {},
             "framework": framework,
         }
+        if channel.buffer.closed:
+            log.warning("callscope: call %r begins after close(): it is not recorded", name)
         try:
-            return CallLog(name, channel, at_ms=at_ms, fields=plain(fields))
+            return CallLog(name, channel, owner=self, at_ms=at_ms, fields=wire.plain(fields))
         except Exception:  # noqa: BLE001 -- never into the call; see guard
             guard.caught("CallLogger.start_call", channel.warnings)
             return OffCallLog(name)
@@ -170,7 +170,9 @@ class CallLogger(PatterMethods):
             False when the time was up first.
         """
         done = threading.Event()
-        return not self._order(FLUSH, done.set) or done.wait(timeout)
+        if self._order(FLUSH, done.set):
+            return done.wait(timeout)
+        return self._writer is None or self._writer.join(timeout)
 
     async def aflush(self, timeout: float | None = 5.0) -> bool:  # noqa: ASYNC109 -- the same argument as in `flush`
         """`flush` for a coroutine: the event loop goes on."""
@@ -186,7 +188,9 @@ class CallLogger(PatterMethods):
             False when the disk did not take everything in time; what then still waits is lost if the process ends.
         """
         done = threading.Event()
-        return not self._order(STOP, done.set) or done.wait(timeout)
+        if self._order(STOP, done.set):
+            return done.wait(timeout)
+        return self._writer is None or self._writer.join(timeout)
 
     async def aclose(self, timeout: float | None = 5.0) -> bool:  # noqa: ASYNC109 -- the same argument as in `close`
         """`close` for a coroutine: the event loop goes on."""
@@ -205,19 +209,13 @@ class CallLogger(PatterMethods):
         # What only the writer needs is loaded when there is something to write, not by `import callscope`.
         from callscope.recorder.writer import Writer  # noqa: PLC0415
 
-        buffer = Buffer(
-            max_rows=self.settings.buffer_rows,
-            max_bytes=self.settings.buffer_mb * _MEGABYTE,
-            start=self._begin,
-        )
+        buffer = Buffer(max_rows=self.settings.buffer_rows, max_bytes=self.settings.buffer_mb * _MEGABYTE)
         self._channel = Channel(path, buffer, Warnings())
         self._writer = Writer(self._channel, self.settings, write=write)
+        buffer.start = self._writer.begin
         _loggers.add(self)
-
-    def _begin(self) -> None:
-        if self._writer is not None:
-            _close_with_worker(self)
-            self._writer.begin()
+        # A logger that nobody has any more, and whose calls have ended (each holds it), takes its thread with it.
+        weakref.finalize(self, self._writer.stop).atexit = False
 
     def _order(self, kind: int, done: Callable[[], object]) -> bool:
         """Ask the writer for something; False when there is no writer that could do it."""
@@ -243,41 +241,38 @@ class CallLogger(PatterMethods):
                 loop.call_soon_threadsafe(done.set)
 
         if not self._order(kind, tell):
-            return True
+            return self._writer is None or await asyncio.to_thread(self._writer.join, timeout_seconds)
         try:
             await asyncio.wait_for(done.wait(), timeout_seconds)
         except TimeoutError:
             return False
         return True
 
-    def _after_fork(self) -> None:
-        """Become a logger without a thread, which the child's first row starts; the parent keeps its rows."""
+    def _after_fork(self, *, in_child: bool) -> None:
+        """Know that open calls have two processes now; the child's first row starts a thread of its own."""
         channel, writer = self._channel, self._writer
         if channel is None or writer is None:
             return
-        writer.abandon_inherited()
-        channel.buffer.reset()
-        channel.warnings = Warnings()
-        writer.reset()
+        writer.share_calls()
+        if in_child:
+            writer.abandon_inherited()
+            channel.buffer.reset()
+            channel.warnings = Warnings()
+            writer.reset()
 
 
 def _unpickle(root: Path | None, settings: Settings) -> CallLogger:
     return CallLogger(root, settings=settings)
 
 
-def _close_with_worker(logger: CallLogger) -> None:
-    """Workers of ``multiprocessing`` end without ``atexit``; they have their own list of last things to do."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None:
-        return
-    from multiprocessing.util import Finalize  # noqa: PLC0415 -- only where it is loaded anyway
-
-    Finalize(None, logger.close, args=(_EXIT_SECONDS,), exitpriority=0)
-
-
 def _after_fork_in_child() -> None:
     for logger in list(_loggers):
-        logger._after_fork()  # noqa: SLF001 -- this module's own class
+        logger._after_fork(in_child=True)  # noqa: SLF001 -- this module's own class
+
+
+def _after_fork_in_parent() -> None:
+    for logger in list(_loggers):
+        logger._after_fork(in_child=False)  # noqa: SLF001 -- this module's own class
 
 
 def _at_exit() -> None:
@@ -287,4 +282,4 @@ def _at_exit() -> None:
 
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_after_fork_in_child, after_in_parent=_after_fork_in_parent)

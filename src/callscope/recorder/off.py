@@ -18,6 +18,8 @@ class OffCallLog(CallLog):
         self.file = None
         self.dropped = Counter()
         self.dropped_audio = 0
+        self.owner = None
+        self.shared = False
         self.started_at_ms = 0
         self.planned_path = None
         self._ended = True

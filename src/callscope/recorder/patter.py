@@ -12,9 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 from callscope.clock import now_ms
-from callscope.model.wire import plain
+from callscope.model import wire
 
 if TYPE_CHECKING:
     from callscope.recorder.call_log import CallLog
@@ -22,7 +23,35 @@ if TYPE_CHECKING:
     from callscope.recorder.logger import CallLogger
 
 _KEPT: Final = 1024
-"""Handles kept by call id. Ended ones go first: rows that come late still find their call."""
+"""Ended calls that are kept by their id: rows that come late still find their call."""
+
+
+class _Calls:
+    """The handles of an archive's calls by their ids: those in progress, and the last ended ones."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, CallLog] = {}
+        self.ended: OrderedDict[str, CallLog] = OrderedDict()
+
+    def find(self, name: str) -> CallLog | None:
+        call = self.open.get(name) or self.ended.get(name)
+        return call if call is not None and call.enabled else None
+
+    def begin(self, name: str, call: CallLog) -> CallLog:
+        self.ended.pop(name, None)
+        self.open[name] = call
+        return call
+
+    def end(self, name: str) -> None:
+        call = self.open.pop(name, None)
+        if call is not None:
+            self.ended[name] = call
+            if len(self.ended) > _KEPT:
+                self.ended.popitem(last=False)
+
+
+_calls_of_roots: WeakValueDictionary[str, _Calls] = WeakValueDictionary()
+"""Loggers on one root find each other's calls, as with Patter, whose calls are found by their directory."""
 
 
 class PatterMethods:
@@ -31,7 +60,7 @@ class PatterMethods:
     _channel: Channel | None
 
     def __init__(self) -> None:
-        self._by_id: OrderedDict[str, CallLog] = OrderedDict()
+        self._found: _Calls | None = None
 
     start_call: Callable[..., CallLog]
 
@@ -39,8 +68,8 @@ class PatterMethods:
         """The directory of a call, None when recording is off. For an unknown id: where it would go if it began now."""
         if self._channel is None:
             return None
-        name = _name(call_id)
-        call = self._by_id.get(name)
+        name = wire.name(call_id)
+        call = self._calls(self._channel).find(name)
         return self._channel.planned_path(name, now_ms()) if call is None else call.path
 
     def log_call_start(
@@ -58,7 +87,9 @@ class PatterMethods:
         """Begin a call; an id whose call is in progress goes on with it."""
         if self._channel is None:
             return
-        known = self._by_id.get(_name(call_id))
+        name = wire.name(call_id)
+        calls = self._calls(self._channel)
+        known = calls.find(name)
         fields: dict[str, Any] = {
             "caller": caller,
             "callee": callee,
@@ -69,19 +100,19 @@ class PatterMethods:
             "trace_id": trace_id,
         }
         if known is not None and not known.ended:
-            known.update(**{name: value for name, value in fields.items() if value})
+            known.update(**{field: value for field, value in fields.items() if value})
             return
-        self._keep(_name(call_id), self.start_call(_name(call_id), **fields))
+        calls.begin(name, self.start_call(name, **fields))
 
     def log_turn(self, call_id: str, turn: dict[str, Any]) -> None:
         """Append one transcript row, in Patter's shape or in ours, behind ``schema_version`` and ``ts``."""
         if self._channel is not None:
-            self._call(call_id).row(turn)
+            self._call(self._channel, wire.name(call_id)).row(turn)
 
     def log_event(self, call_id: str, event_type: str, payload: dict[str, Any] | None = None) -> None:
         """Append one event."""
         if self._channel is not None:
-            self._call(call_id).event(event_type, payload)
+            self._call(self._channel, wire.name(call_id)).event(event_type, payload)
 
     def log_call_end(
         self,
@@ -98,7 +129,8 @@ class PatterMethods:
         """End a call with its figures; those left out are counted and computed."""
         if self._channel is None:
             return
-        self._call(call_id).end(
+        name = wire.name(call_id)
+        self._call(self._channel, name).end(
             status=status,
             error=error,
             duration_ms=_milliseconds(duration_seconds),
@@ -107,20 +139,16 @@ class PatterMethods:
             latency=latency,
             recording_path=recording_path,
         )
+        self._calls(self._channel).end(name)
 
-    def _call(self, call_id: str) -> CallLog:
-        name = _name(call_id)
-        call = self._by_id.get(name)
-        return self._keep(name, self.start_call(name)) if call is None else call
+    def _calls(self, channel: Channel) -> _Calls:
+        if self._found is None:
+            self._found = _calls_of_roots.setdefault(str(channel.root), _Calls())
+        return self._found
 
-    def _keep(self, call_id: str, call: CallLog) -> CallLog:
-        self._by_id[call_id] = call
-        self._by_id.move_to_end(call_id)
-        if len(self._by_id) > _KEPT:
-            ended = next((key for key, kept in self._by_id.items() if kept.ended), None)
-            if ended is not None:
-                del self._by_id[ended]
-        return call
+    def _call(self, channel: Channel, name: str) -> CallLog:
+        calls = self._calls(channel)
+        return calls.find(name) or calls.begin(name, self.start_call(name))
 
 
 async def alog_call_start(logger_: CallLogger | None, call_id: str, **fields: Any) -> None:
@@ -147,10 +175,6 @@ async def alog_call_end(logger_: CallLogger | None, call_id: str, **figures: Any
     """`CallLogger.log_call_end` for code that awaits it."""
     if logger_ is not None:
         logger_.log_call_end(call_id, **figures)
-
-
-def _name(call_id: object) -> str:
-    return str(plain(call_id))
 
 
 def _milliseconds(seconds: object) -> float | None:

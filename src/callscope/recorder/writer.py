@@ -16,6 +16,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from typing import Any, Final
 from callscope.archive import replace
 from callscope.archive.append import Appender, Write
 from callscope.archive.liveness import HEARTBEAT_SECONDS, WriterFile, identity
+from callscope.archive.paths import RECORDING
 from callscope.archive.prune import prune
 from callscope.archive.repair import close_abandoned
 from callscope.archive.rows import turns_of
@@ -44,8 +46,11 @@ from callscope.recorder.snapshot import restore
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
 
+_EXIT_SECONDS: Final = 5.0
 SWEEP_CHANCE: Final = 0.02
 _BATCH: Final = 64
+_MAX_TYPES: Final = 256
+_TELL_LOSS_NS: Final = 50_000_000
 _RETRY_NS: Final = 1_000_000_000
 _ERRNO_REASONS: Final = {
     errno.ENOSPC: "disk_full",
@@ -96,14 +101,42 @@ class Writer:
         self._stale_since_ns = 0
         self._stopping = False
         self._told: dict[str, int] = {}
+        self._types: dict[str, str] = {}
+        self._losers: set[CallLog] = set()
+        self._losers_at_ns = 0
         self.background: dict[str, threading.Thread] = {}
         self.open_calls: set[CallLog] = set()
         self.thread: threading.Thread | None = None
 
     def begin(self) -> None:
         """Start the thread; called by the buffer on its first row."""
+        _end_with_worker(self)
         self.thread = threading.Thread(target=self._run, name="callscope-writer", daemon=True)
         self.thread.start()
+
+    def stop(self) -> None:
+        """Write what waits and end; does not wait for it."""
+        if self._buffer.started and not self._buffer.closed:
+            self._buffer.order((kinds.STOP, None, 0, monotonic_ns(), None, bool))
+            self._buffer.closed = True
+
+    def stop_and_wait(self) -> None:
+        """Write what waits and end, as `CallLogger.close` does."""
+        self.stop()
+        self.join(_EXIT_SECONDS)
+
+    def join(self, timeout_seconds: float | None) -> bool:
+        """Wait for the thread to end; tell whether it has."""
+        thread = self.thread
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(timeout_seconds)
+        return not thread.is_alive()
+
+    def share_calls(self) -> None:
+        """After a fork: every open call has two processes now."""
+        for call in self.open_calls.copy():
+            call.shared = True
 
     def abandon_inherited(self) -> None:
         """In a forked child: close the descriptors that are the parent's."""
@@ -112,9 +145,15 @@ class Writer:
             self._sign.forget()
 
     def ledger(self) -> dict[str, Any]:
-        """What this writer did, for its file and for `CallLogger.health`."""
+        """What this writer did, for its file: also what open calls lost, should their metadata never tell."""
         lost = self._buffer.losses()
+        calls = {
+            call.file.path.name: dict(call.file.lost + call.dropped)
+            for call in self.open_calls
+            if call.file is not None and call.file.path is not None and (call.file.lost or call.dropped)
+        }
         return {
+            **({"calls": calls} if calls else {}),
             "writer": self._identity,
             "written": self._buffer.written,
             "lost": dict(sorted(lost.items())),
@@ -148,15 +187,17 @@ class Writer:
             if self._buffer.written == before:  # else the row is on disk, and only a sum is wrong
                 self._lose(row, INVALID)
             guard.caught("the writer", self._channel.warnings)
+        finally:
+            self._buffer.in_hand = 0
 
     # -- rows ---------------------------------------------------------------------------------------
 
     def _start(self, row: kinds.Row) -> None:
         _, call, _, _, _, fields = row
         file = self._new_file(call)
-        file.update(restore(fields))
         call.file = file
         self.open_calls.add(call)
+        file.about.update(restore(fields))
         self._look_around()
         if self._sign is None:
             self._show_sign()
@@ -164,20 +205,20 @@ class Writer:
 
     def _update(self, row: kinds.Row) -> None:
         call = row[1]
-        self._known(call).update(restore(row[5]))
+        self._known(call).about.update(restore(row[5]))
         self._stale.add(call)
 
     def _turn(self, row: kinds.Row) -> None:
         _, call, _, mono_ns, at_ms, role, text, more_fields = row
         turn_index, latency, cost, interrupted, heard, duration_ms = more_fields
         file = self._file(call)
-        role = role if type(role) is str else str(wire.plain(role))
+        role = role if type(role) is str else wire.name(role)
         ts_ms = call.unix_ms(mono_ns, at_ms)
-        index = turn_index if type(turn_index) is int else file.next_turn
+        index = turn_index if type(turn_index) is int else self._next_turn(call, file)
         if latency is not None:
             latency = restore(latency)
         elif role == "assistant":
-            latency = file.fold.current_latency()
+            latency = file.current_latency()
         said: dict[str, Any] = {
             "role": role,
             "text": text,
@@ -204,6 +245,16 @@ class Writer:
         )
         file.count_turn(turn)
         self._touched(call, file)
+
+    def _next_turn(self, call: CallLog, file: CallFile) -> int:
+        """The place of the next turn; where a fork made two processes write the call, the rows on disk tell."""
+        if not call.shared:
+            return file.next_turn
+        try:
+            with open(file.transcript, "rb") as rows:  # noqa: PTH123 -- its path is text already
+                return sum(1 for _ in rows)
+        except OSError:
+            return file.next_turn
 
     def _row(self, row: kinds.Row) -> None:
         _, call, _, mono_ns, at_ms, snapshot = row
@@ -236,22 +287,35 @@ class Writer:
 
     def _put_event(self, call: CallLog, ts_ms: int, kind: object, data: dict[str, Any]) -> None:
         file = self._file(call)
-        name = kind if isinstance(kind, str) else str(wire.plain(kind))
+        name = wire.name(kind)
         data = redaction.event_data(name, data, self._policy)
+        name = self._types.get(name) or self._type(name)
         record = {"schema_version": SCHEMA_VERSION, "ts": wire.format_ts(ts_ms), "type": name, "data": data}
         self._append(file, file.events, record)
         file.count_event(Event(ts_ms=ts_ms, type=name, data=data))
         self._touched(call, file)
 
+    def _type(self, name: str) -> str:
+        """An event's type as it may be written: a type is the user's own word, and may hold anything."""
+        kept = redaction.fields({"type": name}, self._policy)["type"]
+        masked = kept if isinstance(kept, str) and kept else "event"
+        if len(self._types) < _MAX_TYPES:
+            self._types[name] = masked
+        return masked
+
     def _audio(self, row: kinds.Row) -> None:
         _, call, _, mono_ns, at_ms, pcm, sample_rate, channels = row
         file = self._file(call)
+        # Sound cannot come from the future: a moment that says so is the mistake of a clock.
+        ts_ms = min(call.unix_ms(mono_ns, at_ms), call.unix_ms(mono_ns, None))
+        path = file.planned if file.path is None else file.path
         try:
-            if file.add_audio(call.unix_ms(mono_ns, at_ms), pcm, sample_rate=sample_rate, channels=channels):
-                self._stale.add(call)  # where the sound begins is known at once, also after a kill
+            first = file.sound.add(path / RECORDING, ts_ms, pcm, sample_rate=sample_rate, channels=channels)
         except OSError as error:
-            file.lost_audio += 1
             self._warn(_reason(error), f"sound could not be written ({error})")
+        else:
+            if first:
+                self._stale.add(call)  # where the sound begins is known at once, also after a kill
 
     def _end(self, row: kinds.Row) -> None:
         _, call, _, mono_ns, at_ms, given = row
@@ -259,7 +323,8 @@ class Writer:
         self._stale.add(call)
         self._stale_since_ns = 0
         file = self._known(call)
-        file.finish(restore(given), call.unix_ms(mono_ns, at_ms))
+        shared_at_ms = now_ms() if call.shared else None
+        file.finish(restore(given), call.unix_ms(mono_ns, at_ms), shared_at_ms=shared_at_ms)
         self._appender.close(file.transcript)
         self._appender.close(file.events)
 
@@ -304,7 +369,7 @@ class Writer:
 
     def _claim(self, file: CallFile) -> None:
         try:
-            file.opened(replace.claim(file.planned, file.envelope(kinds.NOTHING, 0)))
+            file.opened(replace.claim(file.planned, file.document(kinds.NOTHING, 0)))
         except OSError as error:
             file.retry_at_ns = monotonic_ns() + _RETRY_NS
             file.claim_errno = error.errno or errno.EIO
@@ -322,13 +387,17 @@ class Writer:
 
     def _touched(self, call: CallLog, file: CallFile) -> None:
         """A row that comes after the end changes the sums: metadata is written again."""
-        if file.ended is not None:
+        if file.ended:
             self._stale.add(call)
 
     def _settle(self) -> None:
         """Look after what is not a row: metadata, warnings, the sign of life."""
         try:
             now = monotonic_ns()
+            if self._losers and now - self._losers_at_ns >= _RETRY_NS:
+                self._stale |= self._losers
+                self._losers.clear()
+                self._losers_at_ns = now
             if self._stale and now - self._stale_since_ns >= _RETRY_NS:
                 self._write_metadata(now)
             if now >= self._beat_at_ns and (self.open_calls or self._sign is not None):
@@ -351,6 +420,10 @@ class Writer:
                 self._stale_since_ns = now
                 self._warn(_reason(error), f"the metadata of a call could not be written ({error}); it is tried again")
                 continue
+            except Exception:  # noqa: BLE001 -- one call's bad data must not keep the others from being closed
+                self._stale.discard(call)
+                guard.caught("the writing of metadata", self._channel.warnings)
+                continue
             self._stale.discard(call)
 
     def _show_sign(self) -> None:
@@ -360,6 +433,7 @@ class Writer:
             if self._sign is None:
                 self._sign = WriterFile(self._root, self._identity["id"])
             self._sign.beat(self.ledger())
+            self._appender.close_removed()
         except OSError as error:
             self._beat_at_ns = monotonic_ns() + _RETRY_NS
             self._warn(_reason(error), f"the writer's own file could not be written ({error})")
@@ -384,8 +458,8 @@ class Writer:
             self._sign = None
 
     def _timeout_seconds(self) -> float | None:
-        if self._stale:
-            return _RETRY_NS / 1e9
+        if self._stale or self._losers:
+            return _TELL_LOSS_NS / 1e9
         if not self.open_calls and self._sign is None:
             return None
         return max(0.001, (self._beat_at_ns - monotonic_ns()) / 1e9)
@@ -405,12 +479,17 @@ class Writer:
         file = row[1].file
         if file is not None:
             file.lost[reason] += 1
+            if not file.ended:
+                self._losers.add(row[1])
+        # The ledger is on disk soon after a loss, so that it outlives a kill.
+        self._beat_at_ns = min(self._beat_at_ns, monotonic_ns() + _TELL_LOSS_NS)
 
     def _tell_drops(self) -> None:
         for reason, count in self._buffer.dropped().items():
             new = count - self._told.get(reason, 0)
             if new:
                 self._told[reason] = count
+                self._beat_at_ns = min(self._beat_at_ns, monotonic_ns() + _TELL_LOSS_NS)
                 self._warn(reason, f"rows were dropped ({reason})", count=new)
 
     def _warn(self, reason: str, message: str, *, count: int = 1) -> None:
@@ -442,6 +521,16 @@ class Writer:
         shielded = guard.shielded(name, self._channel.warnings)(work)
         self.background[name] = threading.Thread(target=shielded, name=f"callscope-{name}", daemon=True)
         self.background[name].start()
+
+
+def _end_with_worker(writer: Writer) -> None:
+    """Workers of ``multiprocessing`` end without ``atexit``; they have their own list of last things to do."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None:
+        return
+    from multiprocessing.util import Finalize  # noqa: PLC0415 -- only where it is loaded anyway
+
+    Finalize(None, writer.stop_and_wait, exitpriority=0)
 
 
 def _reason(error: OSError) -> str:

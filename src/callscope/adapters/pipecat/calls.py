@@ -8,6 +8,7 @@ from callscope.adapters.pipecat.errors import Errors
 from callscope.adapters.pipecat.handlers import Dispatch, Handlers
 from callscope.adapters.pipecat.inference import Inferences
 from callscope.adapters.pipecat.metrics import Metrics
+from callscope.adapters.pipecat.playing import Playing
 from callscope.adapters.pipecat.services import Services, class_names, place, walk
 from callscope.adapters.pipecat.sound import Sound
 from callscope.adapters.pipecat.sound import find as find_sound
@@ -59,9 +60,10 @@ class PipelineCall:
         self._started = False
         self._reason: str | None = None
         self._errors = Errors(log, services)
-        self._speech = Speech(log, services, self._errors, turn_frames=turn_frames)
         self._inferences = Inferences(log, services, self._errors)
         self._syntheses = Syntheses(log, services, self._errors)
+        playing = Playing(log, self._syntheses)
+        self._speech = Speech(log, services, self._errors, playing, turn_frames=turn_frames)
         recorder = find_sound(worker.pipeline)
         self._sound = Sound(log, recorder, now_ms) if recorder is not None else None
         metrics = Metrics(log, services, self._inferences, self._syntheses)

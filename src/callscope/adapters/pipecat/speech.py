@@ -12,6 +12,7 @@ from callscope.model import event as events
 
 if TYPE_CHECKING:
     from callscope.adapters.pipecat.errors import Errors
+    from callscope.adapters.pipecat.playing import Playing
     from callscope.adapters.pipecat.services import Services
     from callscope.recorder.call_log import CallLog
 
@@ -31,10 +32,13 @@ class Speech:
     aggregator put in the context, which is what was played; where nobody tells, it ends with the agent's sound.
     """
 
-    def __init__(self, log: CallLog, services: Services, errors: Errors, *, turn_frames: bool) -> None:
+    def __init__(
+        self, log: CallLog, services: Services, errors: Errors, playing: Playing, *, turn_frames: bool
+    ) -> None:
         self._log = log
         self._services = services
         self._errors = errors
+        self._playing = playing
         self._turn_frames = turn_frames
         self._ending = False
         self._user_speaking = False
@@ -64,6 +68,7 @@ class Speech:
             "LLMFullResponseStartFrame": self._on_response_started,
             "LLMTextFrame": self._on_generated,
             "BotStartedSpeakingFrame": self._on_agent_started,
+            "BotSpeakingFrame": self._on_agent_goes_on,
             "BotStoppedSpeakingFrame": self._on_agent_stopped,
             "LLMContextAssistantTurnFrame": self._on_agent_turn,
         }
@@ -90,6 +95,7 @@ class Speech:
         if self._speaking:
             self._speaking = False
             self._ended_ms = at_ms
+            self._playing.stops(at_ms)
             self._log.event(events.AGENT_STOPPED_SPEAKING, {"interrupted": False}, at_ms=at_ms)
         if not (self._aggregated("LLMUserAggregator") and not self._user_turn_open):
             self._flush_user()
@@ -180,6 +186,9 @@ class Speech:
         if self._services.is_output(data.source):
             if spoken:
                 self._words.played(frame.text, spaced=spaced, committed=frame.append_to_context)
+                self._playing.plays(frame, at_ms)
+            elif not frame.skip_tts and getattr(frame, "will_be_spoken", True):
+                self._playing.announces(frame, at_ms)
         elif not self._services.is_output(data.destination):
             return  # once on its way is enough: the hop into the output transport, which every text takes
         elif spoken:
@@ -212,6 +221,10 @@ class Speech:
         if self._began_ms is None:
             self._began_ms = at_ms
         self._log.event(events.AGENT_STARTED_SPEAKING, at_ms=at_ms)
+        self._playing.starts(at_ms)
+
+    def _on_agent_goes_on(self, _data: Any, at_ms: float) -> None:
+        self._playing.goes_on(at_ms)
 
     def _on_agent_stopped(self, _data: Any, at_ms: float) -> None:
         self._onset.stops()
@@ -219,6 +232,7 @@ class Speech:
             return
         self._speaking = False
         self._ended_ms = at_ms
+        self._playing.stops(at_ms)
         cut_at, self._interrupted_at_ms = self._interrupted_at_ms, None
         interrupted = cut_at is not None and at_ms - cut_at <= _CUT_WITHIN_MS
         if interrupted:
@@ -260,12 +274,14 @@ class Speech:
         if self._began_ms is not None or voiceless or self._errors.failing("tts"):
             self._close_agent(interrupted=False)
         self._words = Words()
+        self._playing.forget()
 
     def _close_agent(self, *, interrupted: bool) -> None:
         """Write the agent's open turn, if anything was said in it."""
         words, began, ended = self._words, self._began_ms, self._ended_ms
         self._words = Words()
         self._began_ms = self._ended_ms = self._interrupted_at_ms = None
+        self._playing.turn_ends(dropped=interrupted)
         heard = words.heard()
         text = words.said() if interrupted or self._ending or not heard else words.context or heard
         if not text:

@@ -41,6 +41,7 @@ class Syntheses:
         self._count = 0
         self._open: dict[str, Synthesis] = {}
         self._text_lengths: dict[object, int] = {}
+        self._requests: dict[object, str] = {}
         self._early_ttfb_ms: dict[str, float] = {}
 
     def handlers(self) -> Handlers:
@@ -60,6 +61,10 @@ class Syntheses:
         """The latest open request of a synthesizer, while its first sound has not come."""
         latest = next((each for each in reversed(self._open.values()) if each.service.name == processor), None)
         return latest if latest is not None and not latest.first_audio else None
+
+    def request_of(self, context: object) -> str | None:
+        """The latest request for a context, which may be over: its sound is played later. None: nobody knows."""
+        return self._requests.get(context)
 
     def took(self, processor: str, ttfb_ms: float) -> None:
         """The first sound came that long after the text went out; this may be told before the request's start is."""
@@ -87,6 +92,9 @@ class Syntheses:
         synthesis.ttfb_ms = self._early_ttfb_ms.pop(service.name, None)
         self._open[synthesis.id] = synthesis
         bound(self._open)
+        if context is not None:
+            self._requests[context] = synthesis.id
+            bound(self._requests)
         told = {"request_id": synthesis.id, "text_length": self._text_lengths.get(context), **service.facts()}
         self._log.event(events.TTS_STARTED, known(told), at_ms=at_ms)
 

@@ -72,7 +72,7 @@ class Words:
     @property
     def is_played(self) -> bool:
         """Whether all that went to the synthesizer has been played."""
-        return bool(self._played) and len(_plain(self.heard())) >= len(_plain(self._given()))
+        return bool(self._played) and len(plain(self.heard())) >= len(plain(self._given()))
 
     @property
     def context(self) -> str:
@@ -89,7 +89,7 @@ class Words:
         text = joined(self._generated).strip()
         if not given:
             return text
-        return text if len(text) > len(given) and _plain(text).startswith(_plain(given)[:40]) else given
+        return text if len(text) > len(given) and plain(text).startswith(plain(given)[:40]) else given
 
     def _given(self) -> str:
         announced, synthesized = joined(self._announced).strip(), joined(self._synthesized).strip()
@@ -113,5 +113,6 @@ def joined(parts: Parts) -> str:
     return "".join(text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text without its spaces, to compare by."""
     return "".join(text.split())
