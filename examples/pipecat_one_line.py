@@ -1,4 +1,4 @@
-"""A Pipecat bot, recorded by callscope: two imports and one line. Needs ``pip install 'callscope[demo]'``.
+"""A Pipecat bot, recorded by callscope: one import and one line. Needs ``pip install 'callscope[demo]'``.
 
     PATTER_LOG_DIR=./calls python examples/pipecat_one_line.py
     callscope ls --root ./calls
@@ -34,7 +34,7 @@ from pipecat.turns.user_stop import SpeechTimeoutUserTurnStopStrategy
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
-from callscope.adapters.pipecat import CallObserver, process_logger
+from callscope.adapters.pipecat import attach
 from callscope.demo.caller import call
 from callscope.demo.llm_server import LlmServer
 from callscope.demo.recogniser import SphinxSTTService
@@ -92,8 +92,8 @@ async def run_bot(llm_url: str) -> None:
     worker = PipelineWorker(
         pipeline,
         params=PipelineParams(audio_in_sample_rate=16_000, audio_out_sample_rate=16_000),
-        observers=[CallObserver(process_logger())],
     )
+    attach(worker)
 
     @transport.event_handler("on_websocket_ready")  # type: ignore[untyped-decorator]
     async def on_websocket_ready(_transport: Any) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from callscope.archive.liveness import WriterFile
 from callscope.archive.reader import read_call
-from callscope.archive.repair import UNREADABLE, repair, repair_call
+from callscope.archive.repair import KEPT_AS, repair, repair_call
 
 ROWS = [
     row(ts=ts(1000), turn_index=0, role="user", text="hi"),
@@ -74,7 +74,7 @@ def test_a_call_that_another_writer_wrote_to_lately_is_not_touched(tmp_path: Pat
 
     assert kinds(path) == []
     touch_all(path, NOW_MS - 16 * MINUTE_MS)
-    assert kinds(path) == ["closed", "newline"]
+    assert kinds(path) == ["newline", "closed"]
 
 
 def test_a_torn_last_row_gets_its_newline_and_keeps_its_bytes(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_metadata_that_is_no_object_is_made_anew_and_kept_beside(tmp_path: Path)
     touch_all(path, NOW_MS - 60 * MINUTE_MS)
 
     assert kinds(path) == ["rebuilt", "closed"]
-    assert (path / UNREADABLE).read_bytes() == b'{"call_id": "CA5", "sta'
+    assert (path / KEPT_AS).read_bytes() == b'{"call_id": "CA5", "sta'
     assert metadata(path)["status"] == "abandoned"
 
 

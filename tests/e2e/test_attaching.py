@@ -130,7 +130,15 @@ def test_a_bot_without_a_line_of_ours_leaves_the_same_record(other_bots: OtherBo
     assert shape(read(other_bots.no_line, "*")) == shape(read(other_bots.one_line, "*"))
 
 
-def test_the_example_bots_differ_in_two_imports_and_one_line() -> None:
+def test_what_the_agent_said_is_told_while_it_plays_in_no_more_events_than_sentences(other_bots: OtherBots) -> None:
+    recorded = read(other_bots.one_line, "*")
+    texts = [told["text"] for told in recorded.data_of("agent_text")]
+    said = " ".join(text for role, text in recorded.spoken() if role == "assistant")
+    assert " ".join(texts) == said
+    assert len(texts) <= sum(said.count(end) for end in ".!?")
+
+
+def test_the_example_bots_differ_in_one_import_and_one_line() -> None:
     def code(name: str) -> list[str]:
         _, text = (EXAMPLES / name).read_text().split("# No postponed", 1)
         return text.splitlines()
@@ -139,9 +147,8 @@ def test_the_example_bots_differ_in_two_imports_and_one_line() -> None:
         line for line in difflib.ndiff(code("pipecat_no_line.py"), code("pipecat_one_line.py")) if line[0] in "+-"
     ]
     assert [line.split() for line in changed] == [
-        ["+", "from", "callscope", "import", "CallLogger"],
-        ["+", "from", "callscope.adapters.pipecat", "import", "CallObserver"],
-        ["+", "observers=[CallObserver(CallLogger.from_env())],"],
+        ["+", "from", "callscope.adapters.pipecat", "import", "attach"],
+        ["+", "attach(worker)"],
     ]
 
 

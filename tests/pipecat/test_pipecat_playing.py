@@ -141,12 +141,24 @@ def test_the_next_answer_is_announced_while_the_last_turn_is_being_written(told:
         playing.starts(0)
         playing.plays(word("Done", "first"), 50)
         playing.stops(100)
-        playing.announces(announcement("Never said.", "first"), 150)
         playing.announces(announcement("Next.", "second"), 200)
         playing.turn_ends(dropped=False)
         playing.starts(300)
 
     assert told(two_answers) == ["Done", "Next."]
+
+
+def test_what_never_began_of_an_answer_is_not_told_with_the_next(told: Any) -> None:
+    def lost_words(playing: Playing) -> None:
+        playing.announces(announcement("Done.", "first"), 0)
+        playing.announces(announcement("Never said.", "first"), 0)
+        playing.starts(0)
+        playing.stops(100)
+        playing.turn_ends(dropped=False)
+        playing.announces(announcement("Next.", "second"), 200)
+        playing.starts(300)
+
+    assert told(lost_words) == ["Done.", "Next."]
 
 
 def test_what_waited_when_the_agent_was_cut_off_is_not_told_later(told: Any) -> None:

@@ -78,9 +78,10 @@ def test_blanks_around_the_root_do_not_count(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_setting_of_a_wrong_type_is_a_setting_error() -> None:
-    for wrong in ({"retention_days": "30"}, {"buffer_rows": "5"}, {"buffer_mb": 1.5}, {"retention_days": True}):
+    for name, value in (("retention_days", "30"), ("buffer_rows", "5"), ("buffer_mb", 1.5), ("retention_days", True)):
+        wrong: dict[str, Any] = {name: value}
         with pytest.raises(SettingError):
-            Settings(**wrong)  # type: ignore[arg-type]
+            Settings(**wrong)
 
 
 def test_a_call_after_close_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -158,8 +159,8 @@ def test_no_field_of_a_call_takes_a_key_to_the_disk(transcript: Any, tmp_path: P
     call.turn(KEY, KEY, latency={KEY: KEY}, cost={"x": KEY}, heard=KEY)
     wrong: Any = KEY
     call.end(
-        status=KEY, error=KEY, reason=KEY, cost={"total": KEY}, latency={"p50_ms": KEY}, recording_path=KEY, turns=wrong,
-        duration_ms=wrong,
+        status=KEY, error=KEY, reason=KEY, cost={"total": KEY}, latency={"p50_ms": KEY}, recording_path=KEY,
+        turns=wrong, duration_ms=wrong,
     )  # fmt: skip
     logger.close()
 

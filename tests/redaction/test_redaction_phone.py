@@ -47,10 +47,27 @@ def test_the_hash_of_a_plain_number_is_the_one_other_writers_leave() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", ["+1 (555) 123-4567", "tel:+1-555-123-4567", " +1.555.123.4567 ", "sip:+15551234567@pbx.example.com"]
-)
-def test_every_way_to_write_a_number_has_one_hash(raw: str) -> None:
-    assert phone.hashed(raw) == phone.hashed("+15551234567")
+    "raw",
+    [
+        "+1 (555) 123-4567", "tel:+1-555-123-4567", " +1.555.123.4567 ", "sip:+15551234567@pbx.example.com",
+        "15551234567", "1-555-123-4567", "(555) 123-4567", "555.123.4567", "001 555 123 4567", "(+1) 555 123 4567",
+        "<sip:+15551234567@h>", '"Bob" <sips:15551234567@h;user=phone>;tag=1', "sip:5551234567@h", "whatsapp:+15551234567",
+        "+15551234567@h", "tel:+15551234567;ext=5", "\uff0b15551234567",
+    ],
+)  # fmt: skip
+def test_a_number_has_one_hash_where_its_country_is_told_or_is_that_of_the_us(raw: str) -> None:
+    assert phone.hashed(raw) == "sha256:8a59780bb8cd2ba0"
+    assert phone.mask(raw) == "***4567"
+
+
+@pytest.mark.parametrize("raw", ["0044 20 7946 0958", "+44 (0)20 7946 0958", "sip:+442079460958@h", "+44-20-79460958"])
+def test_a_number_of_another_country_has_one_hash_where_its_country_is_told(raw: str) -> None:
+    assert phone.hashed(raw) == phone.hashed("+442079460958")
+
+
+def test_a_national_number_is_not_taken_for_one_of_another_country() -> None:
+    national = {phone.hashed(raw) for raw in ("020 7946 0958", "442079460958", "2079460958", "+442079460958", "911")}
+    assert len(national) == 5
 
 
 def test_a_keyed_hash_needs_the_key() -> None:

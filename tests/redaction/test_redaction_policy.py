@@ -151,6 +151,45 @@ def test_numbers_of_the_parties_follow_the_phone_policy() -> None:
     assert event_data("report", span, FULL) is span
 
 
+@pytest.mark.parametrize("policy", [FULL, REDACT, OFF])
+@pytest.mark.parametrize(
+    "key", ["from", "To", "CALLER", "Called", "Caller", "callerId", "ForwardedFrom", "to-number", "sip.phoneNumber"]
+)
+def test_a_party_is_masked_under_every_key_of_one_at_any_depth(key: str, policy: Policy) -> None:
+    number = "+15551234567"
+    data = {
+        key: number,
+        "call": {key: number, "more": [{key: 15551234567}]},
+        "b": {key: [number, 15551234567, {"number": number}]},
+        "c": {key: {"phone": 15551234567.0, "joined_at": 1_700_000_000, "seconds": 12345678}},
+        "d": {key: f'"Bob" <sip:{number}@pbx.example.com>;tag=1'},
+        "e": {key: number.encode()},
+        "f": {key: f"whatsapp:{number}"},
+        "g": {key: f"{number}@pbx.example.com"},
+        "h": {key: 15551234567},
+    }
+    masked = "***4567"
+    for out in (event_data("x", data, policy), turn_row(data, policy), fields(data, policy)):
+        assert out == {
+            key: masked,
+            "call": {key: masked, "more": [{key: masked}]},
+            "b": {key: [masked, masked, {"number": masked}]},
+            "c": {key: {"phone": masked, "joined_at": 1_700_000_000, "seconds": 12345678}},
+            **{name: {key: masked} for name in "defgh"},
+        }
+    hashed = event_data("x", data, Policy(phone="hash_only", transcript=policy.transcript))
+    assert "4567" not in repr(hashed)
+    assert hashed["h"] == hashed["g"] == {key: "sha256:8a59780bb8cd2ba0"}
+    kept = event_data("x", {key: 15551234567, "b": {key: [number]}}, Policy(phone="full", transcript=policy.transcript))
+    assert kept == {key: 15551234567, "b": {key: [number]}}
+
+
+def test_a_party_that_comes_as_a_short_number_or_a_range_stays() -> None:
+    data = {"from": 5, "to": 10, "span": {"from": 0.25, "to": 1234567.5}, "trip": {"from": "Bonn", "to": "Ulm"}}
+    assert event_data("report", data, FULL) is data
+    assert event_data("report", data, REDACT) == data
+
+
 def test_labels_keep_single_tokens_under_off() -> None:
     labels = {"agent_version": "2.4", "environment": "eu-west-1", "owner": "a@b.de", "note": "ask the caller", "n": 3}
     assert fields(labels, OFF) == {

@@ -124,14 +124,6 @@ def day_of(path: str) -> int | None:
     return round(start.timestamp() * 1000) if start.year >= 1970 else None  # noqa: PLR2004 -- Unix time
 
 
-def status_of(word: str) -> str | None:
-    """The schema's word for any writer's word, in any case; None when it means nothing."""
-    status = word.strip().lower().replace(" ", "_")
-    status = _SYNONYMS.get(status, status)
-    status = status if status in model.STATUSES else status.replace("-", "_")
-    return status if status in model.STATUSES else None
-
-
 def _status(word: object, *, error: str | None, ended: bool) -> str:
     if not isinstance(word, str) or not word.strip():
         word = model.COMPLETED if ended else model.IN_PROGRESS

@@ -1,8 +1,8 @@
-"""Old calls go: whole days by age, the oldest ended calls by size.
+"""Old calls go: whole days by age, the oldest ended calls by size. Writers' files that tell of old losses go too.
 
-What it never does: delete a call in progress; delete a call younger than the days asked for (a day goes when its
-last moment is that old); follow a symbolic link (one inside an old day is removed, what it points to is not
-touched); stop at the first thing that cannot be deleted.
+What it never does: delete a call in progress, or one that cannot be read and may be; delete a call younger than the
+days asked for (a day goes when its last moment is that old); follow a symbolic link (one inside an old day is removed,
+what it points to is not touched); stop at the first thing that cannot be deleted.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Final
 
 import msgspec
 
-from callscope.archive import listing
+from callscope.archive import listing, liveness, paths
 from callscope.archive.listing import DAY_MS, Day
-from callscope.archive.reader import read_envelope
-from callscope.model.call import IN_PROGRESS
+from callscope.archive.reader import UNREADABLE, read_envelope
+from callscope.model.call import IN_PROGRESS, Call
 
 _LEVELS_ABOVE_DAY: Final = 2
 """Month and year: removed when nothing is left in them."""
@@ -36,6 +36,8 @@ class PruneReport(msgspec.Struct, frozen=True, kw_only=True):
     freed_bytes: int = 0
     kept_bytes: int | None = None
     """What the calls that stay take; None when no size cap was given."""
+    ledgers: tuple[str, ...] = ()
+    """Files of writers that are gone, which told what they lost."""
     in_progress: tuple[str, ...] = ()
     """Directories that would have gone, were their calls not in progress."""
     errors: tuple[str, ...] = ()
@@ -53,18 +55,27 @@ class _Sweep:
         self.freed_bytes = 0
         self.in_progress: list[str] = []
         self.errors: list[str] = []
+        self._kept: set[Path] = set()
 
     def day(self, day: Day) -> None:
         """A whole day, but for its calls in progress."""
         stays = False
         for path in sorted(listing.calls_of(day.path)):
-            if read_envelope(path, now_ms=self.now_ms).status == IN_PROGRESS:
-                self.in_progress.append(str(path))
-                stays = True
-            else:
-                stays = not self.call(path) or stays
+            stays = self.keeps(path, read_envelope(path, now_ms=self.now_ms)) or not self.call(path) or stays
         if not stays and (self.dry_run or self.rest(day.path)):
             self.days.append(day.name)
+
+    def keeps(self, path: Path, call: Call) -> bool:
+        """Whether a call may not be deleted, which is noted."""
+        if call.status not in {IN_PROGRESS, UNREADABLE}:
+            return False
+        if path not in self._kept:  # the sweep by size comes here again
+            self._kept.add(path)
+            if call.status == IN_PROGRESS:
+                self.in_progress.append(str(path))
+            else:
+                self.errors.append(f"{path} stays: its {paths.METADATA} cannot be read, so it may be in progress")
+        return True
 
     def call(self, path: Path) -> bool:
         """One call's directory; says whether it is gone."""
@@ -119,6 +130,7 @@ def prune(root: Path, *, days: int, now_ms: int, max_bytes: int | None = None, d
     expired = [day for day in oldest_first if days > 0 and day.end_ms <= now_ms - days * DAY_MS]
     for day in expired:
         sweep.day(day)
+    ledgers = _forget_losses(sweep, root, days) if days > 0 else []
     kept_bytes = None
     if max_bytes is not None:
         kept_bytes = _shrink(sweep, oldest_first, max_bytes)
@@ -128,6 +140,7 @@ def prune(root: Path, *, days: int, now_ms: int, max_bytes: int | None = None, d
         days=tuple(sweep.days),
         freed_bytes=sweep.freed_bytes,
         kept_bytes=kept_bytes,
+        ledgers=tuple(ledgers),
         in_progress=tuple(sweep.in_progress),
         errors=tuple(sweep.errors),
     )
@@ -136,6 +149,25 @@ def prune(root: Path, *, days: int, now_ms: int, max_bytes: int | None = None, d
 def size_of(path: Path) -> int:
     """Bytes of the files in a directory and below; what a symbolic link points to is not counted."""
     return sum(_sizes(path))
+
+
+def _forget_losses(sweep: _Sweep, root: Path, days: int) -> list[str]:
+    """Remove the files of writers that are gone and were last touched longer ago than the days to keep."""
+    gone = []
+    for path in sorted(paths.writers_dir(root).glob("*.json")):
+        try:
+            is_old = path.lstat().st_mtime * 1000 <= sweep.now_ms - days * DAY_MS
+            if not is_old or liveness.is_alive(root, {"id": path.stem}):
+                continue
+            if not sweep.dry_run:
+                path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            sweep.errors.append(f"{path} cannot be deleted ({error})")
+        else:
+            gone.append(str(path))
+    return gone
 
 
 def _shrink(sweep: _Sweep, oldest_first: list[Day], max_bytes: int) -> int:
@@ -160,10 +192,8 @@ def _ended(sweep: _Sweep, day: Day, paths: list[Path]) -> list[Path]:
     ended = []
     for path in paths:
         call = read_envelope(path, now_ms=sweep.now_ms)
-        if call.status != IN_PROGRESS:
+        if not sweep.keeps(path, call):
             ended.append((call.started_at_ms or day.start_ms, path))
-        elif str(path) not in sweep.in_progress:
-            sweep.in_progress.append(str(path))
     return [path for _, path in sorted(ended)]
 
 

@@ -145,6 +145,12 @@ def read_file(path: str) -> Content:
         os.close(fd)
 
 
+def root_of(directory: str) -> Path:
+    """The archive that a call's directory is in."""
+    path = Path(directory)
+    return path.parents[_LEVELS_TO_ROOT - 1] if len(path.parents) >= _LEVELS_TO_ROOT else path
+
+
 @contextmanager
 def regular_file(path: str) -> Iterator[int | None]:
     """A descriptor of a regular file for reading, or None; the same rules as `read_file`."""
@@ -205,7 +211,9 @@ class _Files:
         document = None if content.data is None else jsonl.decode_object(content.data)
         if document is None:
             empty = content.data is not None and not content.data.strip()
-            what = content.complaint or ("missing" if content.data is None else "empty" if empty else "not a JSON object")
+            what = content.complaint or (
+                "missing" if content.data is None else "empty" if empty else "not a JSON object"
+            )
             self._note(METADATA, None, f"{what}: the directory and the rows tell what is known")
         return document
 
@@ -269,9 +277,7 @@ def _call(meta: dict[str, Any] | None, directory: str, now_ms: int, *, unreadabl
 def _is_written(directory: str, call: Call, now_ms: int) -> bool:
     writer = call.callscope.get("writer")
     if isinstance(writer, dict):
-        path = Path(directory)
-        root = path.parents[_LEVELS_TO_ROOT - 1] if len(path.parents) >= _LEVELS_TO_ROOT else path
-        return liveness.is_alive(root, writer)
+        return liveness.is_alive(root_of(directory), writer)
     written_ns = _last_written_ns(directory)
     return written_ns is not None and now_ms - written_ns // _NS_PER_MS < QUIET_MS
 

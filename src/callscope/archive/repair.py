@@ -1,17 +1,21 @@
 """What a killed writer left is put in order; what was written is kept.
 
 A call that nobody writes any more is closed as ``abandoned``: it ends with its last row, and its turns, latency and
-usage are summed up from its rows. Metadata that is missing, or is no JSON object, is made from the directory and the
-rows (what was there is kept beside it). A ``.tmp.*.json`` that holds a newer whole envelope takes metadata's
-place; any other is removed. A torn last row gets its newline, so that nothing is glued to it.
+usage are summed up from its rows. Its ledger is the rows on disk, and what its writer's own file says of the rows that
+were lost. What the agent was saying when the writer died gets its row. Metadata that is missing, or is no JSON object,
+is made from the directory and the rows (what was there is kept beside it). A ``.tmp.*.json`` that holds a newer whole
+envelope takes metadata's place; any other is removed. A torn last row gets its newline, so that nothing is glued to it.
 
-Calls in progress are not touched. Doing it twice is doing it once.
+Calls in progress are not touched, and neither are abandoned calls of which a file cannot be read. Doing it twice is
+doing it once.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -20,17 +24,24 @@ from typing import Any, Final, Literal
 import msgspec
 
 from callscope.archive import jsonl, listing, liveness
+from callscope.archive.append import Appender
 from callscope.archive.envelope import call_of
 from callscope.archive.paths import EVENTS, METADATA, TRANSCRIPT
-from callscope.archive.reader import CallRecord, orphans, read_call, read_envelope, read_file
-from callscope.archive.replace import write_json
-from callscope.model.call import ABANDONED, IN_PROGRESS, SCHEMA_VERSION
+from callscope.archive.reader import UNREADABLE, CallRecord, orphans, read_call, read_envelope, read_file, root_of
+from callscope.archive.replace import FILE_MODE, write_json
+from callscope.model.call import ABANDONED, IN_PROGRESS, SCHEMA_VERSION, Call
 from callscope.model.event import USAGE
+from callscope.model.turn import Turn
 from callscope.model.usage import sum_usage
-from callscope.model.wire import format_ts
+from callscope.model.wire import encode, format_ts
 from callscope.timeline.summary import summarise
 
-UNREADABLE: Final = f"{METADATA}.unreadable"
+try:
+    import fcntl
+except ImportError:  # Windows: two repairs at once may write the agent's last turn twice
+    fcntl = None  # type: ignore[assignment]
+
+KEPT_AS: Final = f"{METADATA}.unreadable"
 """What metadata that cannot be read is kept as."""
 _END_REASON: Final = "the process that recorded the call ended without closing it"
 _SETTLED_NS: Final = 60_000_000_000
@@ -55,7 +66,7 @@ _KEYS: Final = (
     "error",
 )
 
-Kind = Literal["closed", "rebuilt", "adopted", "removed", "newline", "failed"]
+Kind = Literal["closed", "rebuilt", "adopted", "removed", "newline", "spoken", "failed"]
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,11 +131,9 @@ def repair_call(path: Path, *, now_ms: int, dry_run: bool = False) -> list[Actio
     call = read_envelope(path, now_ms=now_ms)
     if call.status == IN_PROGRESS:
         return []
-    work = _Repair(path, call.call_id, now_ms=now_ms, dry_run=dry_run)
+    work = _Repair(path, call, now_ms=now_ms, dry_run=dry_run)
     try:
-        work.metadata()
-        for name in (TRANSCRIPT, EVENTS):
-            work.last_line(name)
+        work.all()
     except OSError as error:
         work.note("failed", f"cannot be repaired ({error})")
     return work.actions
@@ -133,10 +142,11 @@ def repair_call(path: Path, *, now_ms: int, dry_run: bool = False) -> list[Actio
 class _Repair:
     """The repair of one call that is not in progress."""
 
-    def __init__(self, path: Path, call_id: str, *, now_ms: int, dry_run: bool) -> None:
+    def __init__(self, path: Path, call: Call, *, now_ms: int, dry_run: bool) -> None:
         self.actions: list[Action] = []
         self._path = path
-        self._call_id = call_id
+        self._call_id = call.call_id
+        self._status = call.status
         self._now_ms = now_ms
         self._dry_run = dry_run
 
@@ -149,7 +159,20 @@ class _Repair:
         """Tell of one thing."""
         self.actions.append(Action(path=str(self._path), call_id=self._call_id, kind=kind, message=message))
 
-    def metadata(self) -> None:
+    def all(self) -> None:
+        """Do everything; raises `OSError`."""
+        if self._status in {ABANDONED, UNREADABLE} and self._record.unreadable:
+            for problem in self._record.unreadable:
+                self.note("failed", f"{problem.file} {problem.message}")
+            return
+        for name in (TRANSCRIPT, EVENTS):
+            self._last_line(name)
+        unwritten = self._record.unwritten if self._status == ABANDONED else None
+        if unwritten is not None:
+            self._write_turn(unwritten)
+        self._metadata(recount=unwritten is not None)
+
+    def _metadata(self, *, recount: bool) -> None:
         """Bring metadata.json and what was to become it in order."""
         content = read_file(str(self._path / METADATA))
         if content.complaint is not None:
@@ -161,17 +184,19 @@ class _Repair:
             repaired = self._rebuild(torn=content.data is not None)
         if call_of(repaired, path="").status == IN_PROGRESS:
             repaired = self._close(repaired)
+        elif recount:
+            repaired = {**repaired, "turns": self._turn_rows, "callscope": self._counted(repaired)}
         if repaired is not document and not self._dry_run:
             if read_file(str(self._path / METADATA)).data != content.data:
                 return  # somebody else is at it
             if document is None and content.data is not None:
-                (self._path / METADATA).rename(self._path / UNREADABLE)
+                (self._path / METADATA).rename(self._path / KEPT_AS)
             write_json(self._path / METADATA, repaired)
         for name in left_over:
             if not self._dry_run:
                 (self._path / name).unlink(missing_ok=True)
 
-    def last_line(self, name: str) -> None:
+    def _last_line(self, name: str) -> None:
         """End a torn last row, so that the row after it is one by itself."""
         content = read_file(str(self._path / name))
         if content.complaint is not None or not content.data or content.data.endswith(b"\n"):
@@ -183,6 +208,20 @@ class _Repair:
                 os.write(fd, b"\n")
             finally:
                 os.close(fd)
+
+    def _write_turn(self, turn: Turn) -> None:
+        """Write the row that the agent's last turn did not get any more."""
+        self.note("spoken", f"{TRANSCRIPT}: the agent's last turn, as far as it had begun to play")
+        if self._dry_run:
+            return
+        with _locked(self._path / TRANSCRIPT):
+            if read_call(self._path, now_ms=self._now_ms).unwritten is None:
+                return  # somebody else was at it
+            appender = Appender(max_open=1)
+            try:
+                appender.append(str(self._path / TRANSCRIPT), encode(_row(turn)) + b"\n")
+            finally:
+                appender.close_all()
 
     def _orphans(self, document: dict[str, Any] | None) -> tuple[dict[str, Any] | None, list[str]]:
         """The newest envelope that should have become metadata, if there is one, and the files that can go."""
@@ -207,7 +246,7 @@ class _Repair:
 
     def _rebuild(self, *, torn: bool) -> dict[str, Any]:
         call = self._record.call
-        kept = f" (what was there is kept as {UNREADABLE})" if torn else ""
+        kept = f" (what was there is kept as {KEPT_AS})" if torn else ""
         self.note("rebuilt", f"{METADATA}: made from the directory and {_rows(self._record)}{kept}")
         started_at_ms = call.started_at_ms
         return {
@@ -230,10 +269,9 @@ class _Repair:
         self.note("closed", f"{ABANDONED} with {_rows(record)}")
         timeline = summarise(started_at_ms, ended_at_ms, record.turns, record.events)
         usage = sum_usage(event.data for event in record.events if event.type == USAGE)
-        given = document.get("callscope")
-        ours = given if isinstance(given, dict) else {}
+        counted = self._counted(document)
         sums = {
-            "end_reason": ours.get("end_reason") or _END_REASON,
+            "end_reason": counted.get("end_reason") or _END_REASON,
             "usage": [msgspec.to_builtins(line) for line in usage],
         }
         known = {
@@ -241,15 +279,47 @@ class _Repair:
             "ended_at": None if ended_at_ms is None else format_ts(ended_at_ms),
             "duration_ms": None if ended_at_ms is None or started_at_ms is None else ended_at_ms - started_at_ms,
             "status": ABANDONED,
-            "turns": record.turn_rows,
+            "turns": self._turn_rows,
             "latency": timeline.latency,
         }
         envelope = {key: document.get(key) for key in _KEYS} | known
         return {
             **envelope,
             **{key: document[key] for key in document if key not in envelope},
-            "callscope": {**ours, **sums},
+            "callscope": {**counted, **sums},
         }
+
+    @property
+    def _turn_rows(self) -> int:
+        """Rows of the transcript, with the one that the repair adds."""
+        return self._record.turn_rows + (self._record.unwritten is not None)
+
+    def _counted(self, document: dict[str, Any]) -> dict[str, Any]:
+        """What callscope says of the call, with a ledger that fits the rows on disk."""
+        given = document.get("callscope")
+        ours = given if isinstance(given, dict) else {}
+        lost = Counter(_counts(ours.get("lost")))
+        for ledger in liveness.read_ledgers(root_of(str(self._path))):
+            missing = self._missing(ledger, ours.get("writer"))
+            if missing:
+                lost |= Counter(missing)
+                ours = {**ours, "writer": ledger["writer"]}
+        written = self._turn_rows + self._record.event_rows
+        return {**ours, "accepted": written + lost.total(), "written": written, "lost": dict(sorted(lost.items()))}
+
+    def _missing(self, ledger: Mapping[str, Any], writer: object) -> dict[str, int]:
+        """Rows of this call that a writer's file says were lost.
+
+        Args:
+            ledger: the file's content; ``calls`` has the losses by the directory's name or the call's id.
+            writer: the call's, where its metadata tells; else any writer that knows the call is its.
+        """
+        calls, theirs = ledger.get("calls"), ledger.get("writer")
+        if not isinstance(calls, dict) or not isinstance(theirs, dict):
+            return {}
+        if isinstance(writer, dict) and writer.get("id") != theirs.get("id"):
+            return {}
+        return _counts(calls.get(self._path.name)) or _counts(calls.get(self._call_id))
 
 
 def _supersedes(candidate: dict[str, Any], document: dict[str, Any] | None) -> bool:
@@ -261,6 +331,42 @@ def _supersedes(candidate: dict[str, Any], document: dict[str, Any] | None) -> b
     was_open = call_of(document, path="").status == IN_PROGRESS
     ended = call_of(candidate, path="").status != IN_PROGRESS
     return was_open and ended and candidate["call_id"] == document.get("call_id")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other repairs out while a row is added; raises `OSError` when the file cannot be written."""
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    fd = os.open(path, flags, FILE_MODE)
+    try:
+        if fcntl is not None:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _row(turn: Turn) -> dict[str, Any]:
+    row = {
+        "schema_version": SCHEMA_VERSION,
+        "ts": format_ts(turn.ts_ms or 0),
+        "turn_index": turn.turn_index,
+        "role": turn.role,
+        "text": turn.text,
+        "latency": None,
+        "cost": None,
+        "heard": turn.heard,
+        "duration_ms": turn.duration_ms,
+        "text_length": turn.text_length,
+    }
+    optional = ("heard", "text_length")
+    return {key: value for key, value in row.items() if key not in optional or value is not None}
+
+
+def _counts(lost: object) -> dict[str, int]:
+    if not isinstance(lost, dict):
+        return {}
+    return {str(reason): count for reason, count in lost.items() if type(count) is int and count > 0}
 
 
 def _rows(record: CallRecord) -> str:

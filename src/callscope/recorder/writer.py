@@ -50,6 +50,7 @@ _EXIT_SECONDS: Final = 5.0
 SWEEP_CHANCE: Final = 0.02
 _BATCH: Final = 64
 _MAX_TYPES: Final = 256
+_MAX_OPEN: Final = 8192
 _TELL_LOSS_NS: Final = 50_000_000
 _RETRY_NS: Final = 1_000_000_000
 _ERRNO_REASONS: Final = {
@@ -544,4 +545,4 @@ def _max_open() -> int:
     except ImportError:
         return 128
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 4096 if soft < 0 else max(16, min(4096, soft // 4))
+    return _MAX_OPEN if soft < 0 else max(16, min(_MAX_OPEN, soft // 4))

@@ -2,14 +2,15 @@
 
 Attach it in one line, before the worker runs::
 
-    attach(worker, CallLogger.from_env())
+    attach(worker)
 
 or give the worker the observer itself::
 
-    worker.add_observer(CallObserver(CallLogger.from_env()))
+    worker.add_observer(CallObserver(process_logger()))
 
 or in none: let ``PIPECAT_SETUP_FILES`` name the file that ``callscope pipecat-setup`` prints. All three give the
-same record. Nothing here raises into the pipeline or waits, and a logger that is off costs nothing.
+same record. A logger has a thread and open files, so all calls of a process share one: never make it in the
+function that takes a call. Nothing here raises into the pipeline or waits, and a logger that is off costs nothing.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class CallObserver(BaseObserver):  # type: ignore[misc]  # Pipecat is not follow
     """Observes one worker and records its call.
 
     Args:
-        logger: where the call goes; one for a whole process.
+        logger: where the call goes; one for a whole process, as `process_logger` is.
         call_id: the call's name. Left out, it is taken from the telephony data, the worker's ``start_metadata``
             (``call_id``) or its ``conversation_id``, else made up.
         caller: who calls; left out, from the telephony data.
