@@ -43,9 +43,10 @@ async def main(root: Path, when: str) -> None:
 async def _on_disk(calls: CallLogger, root: Path, kind: str, count: int) -> None:
     """Until so many events of a type are on disk: an observer works through its frames on its own."""
     async with asyncio.timeout(PATIENCE_SECONDS):
+        await calls.aflush()
         while len(read(root)[0].of(kind)) < count:
-            await calls.aflush()
             await asyncio.sleep(0)
+            await calls.aflush()
 
 
 if __name__ == "__main__":

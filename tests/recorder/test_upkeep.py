@@ -13,7 +13,7 @@ import pytest
 from callscope import CallLogger, Settings
 from callscope.archive.liveness import is_alive, read_ledgers
 from callscope.clock import now_ms
-from callscope.recorder import guard, writer
+from callscope.recorder import chores, guard
 from callscope.testing import Disk, call_dirs, metadata
 
 DAY_MS = 86_400_000
@@ -30,7 +30,7 @@ def old_call(root: Path, *, days: int) -> Path:
 
 @pytest.fixture
 def sweep_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "SWEEP_CHANCE", 1.0)
+    monkeypatch.setattr(chores, "SWEEP_CHANCE", 1.0)
 
 
 def start_one_call(root: Path, settings: Settings) -> None:
@@ -38,7 +38,7 @@ def start_one_call(root: Path, settings: Settings) -> None:
     logger.start_call("new").end()
     logger.flush()
     assert logger._writer is not None
-    for thread in logger._writer.background.values():
+    for thread in logger._writer.chores.threads.values():
         thread.join(10)
     logger.close()
 
@@ -110,7 +110,7 @@ os.kill(os.getpid(), 9)
 
 
 def test_about_one_start_in_fifty_sweeps() -> None:
-    assert writer.SWEEP_CHANCE == 0.02
+    assert chores.SWEEP_CHANCE == 0.02
 
 
 def test_a_cause_is_told_once_a_minute(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

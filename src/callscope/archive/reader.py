@@ -210,11 +210,8 @@ class _Files:
             return None
         document = None if content.data is None else jsonl.decode_object(content.data)
         if document is None:
-            empty = content.data is not None and not content.data.strip()
-            what = content.complaint or (
-                "missing" if content.data is None else "empty" if empty else "not a JSON object"
-            )
-            self._note(METADATA, None, f"{what}: the directory and the rows tell what is known")
+            what = "missing" if content.data is None else "not a JSON object" if content.data.strip() else "empty"
+            self._note(METADATA, None, f"{content.complaint or what}: the directory and the rows tell what is known")
         return document
 
     def turns(self, *, growing: bool) -> tuple[list[Turn], int]:

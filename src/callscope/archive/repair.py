@@ -215,7 +215,7 @@ class _Repair:
         if self._dry_run:
             return
         with _locked(self._path / TRANSCRIPT):
-            if read_call(self._path, now_ms=self._now_ms).unwritten is None:
+            if read_call(self._path, now_ms=self._now_ms).turn_rows != self._record.turn_rows:
                 return  # somebody else was at it
             appender = Appender(max_open=1)
             try:
@@ -273,6 +273,11 @@ class _Repair:
         sums = {
             "end_reason": counted.get("end_reason") or _END_REASON,
             "usage": [msgspec.to_builtins(line) for line in usage],
+            "exchanges": sum(exchange.kind == "exchange" for exchange in timeline.exchanges),
+            "unanswered": timeline.unanswered,
+            "interruptions": timeline.interruptions,
+            "errors": timeline.facts.errors,
+            "worst_wait_ms": timeline.worst_wait_ms,
         }
         known = {
             "started_at": None if started_at_ms is None else format_ts(started_at_ms),
@@ -311,7 +316,7 @@ class _Repair:
         """Rows of this call that a writer's file says were lost.
 
         Args:
-            ledger: the file's content; ``calls`` has the losses by the directory's name or the call's id.
+            ledger: the file's content; ``calls`` has the losses of calls that were open, by the directory's name.
             writer: the call's, where its metadata tells; else any writer that knows the call is its.
         """
         calls, theirs = ledger.get("calls"), ledger.get("writer")
@@ -319,7 +324,7 @@ class _Repair:
             return {}
         if isinstance(writer, dict) and writer.get("id") != theirs.get("id"):
             return {}
-        return _counts(calls.get(self._path.name)) or _counts(calls.get(self._call_id))
+        return _counts(calls.get(self._path.name))
 
 
 def _supersedes(candidate: dict[str, Any], document: dict[str, Any] | None) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from callscope.archive.reader import UNREADABLE
 from callscope.cli import figures
 from callscope.cli.safe_text import clean
 from callscope.model import call as words
@@ -18,6 +19,7 @@ STATUS_STYLES: Final = {
     words.FAILED: "bold red",
     words.ABANDONED: "yellow",
     words.IN_PROGRESS: "cyan",
+    UNREADABLE: "bold red",
 }
 _WIDE: Final = 96
 """Characters from which cost and worst wait stand side by side."""

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 from callscope.archive import jsonl, listing, rows
 from callscope.archive.paths import EVENTS, METADATA, TRANSCRIPT, day_dir
-from callscope.archive.reader import read_envelope, regular_file
+from callscope.archive.reader import UNREADABLE, read_envelope, regular_file
+from callscope.errors import UnreadableError
 from callscope.model.call import IN_PROGRESS, Call
 from callscope.model.event import Event
 from callscope.model.turn import Turn
@@ -86,6 +87,9 @@ class ArchiveFollower:
     Args:
         root: the archive.
         now_ms: Unix milliseconds; calls in progress then are followed from then on, later ones from their start.
+
+    Raises:
+        UnreadableError: a directory may not be read, here and when it is looked at.
     """
 
     def __init__(self, root: Path, *, now_ms: int) -> None:
@@ -93,10 +97,14 @@ class ArchiveFollower:
         self._stamps: dict[Path, int] = {}
         self._known: set[Path] = set()
         self._followed: list[CallFollower] = []
+        self.unreadable: list[Call] = []
+        """Calls of which nobody can tell whether they are in progress: they are not followed."""
         for path in self._new_calls(now_ms):
             follower = CallFollower(path, now_ms=now_ms, from_now=True)
             if follower.call.status == IN_PROGRESS:
                 self._followed.append(follower)
+            elif follower.call.status == UNREADABLE:
+                self.unreadable.append(follower.call)
 
     @property
     def calls(self) -> list[Call]:
@@ -119,8 +127,10 @@ class ArchiveFollower:
             day = day_dir(self._root, ts_ms)
             try:
                 changed_ns = day.stat().st_mtime_ns
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
+            except OSError as error:
+                raise UnreadableError(f"{day} cannot be read ({error.strerror}): check its owner and mode") from error
             if self._stamps.get(day) == changed_ns:
                 continue
             if now_ms * 1_000_000 - changed_ns > _SETTLED_NS:

@@ -15,7 +15,7 @@ from typing import Final
 
 import click
 
-from callscope.cli.safe_text import clean_lines
+from callscope.cli.safe_text import clean
 from callscope.errors import CallscopeError
 from callscope.version import __version__
 
@@ -80,9 +80,23 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _run(args: Sequence[str] | None) -> int:
     try:
-        with program.make_context("callscope", list(sys.argv[1:] if args is None else args)) as context:
-            program.invoke(context)
+        code = _invoke(list(sys.argv[1:] if args is None else args))
         sys.stdout.flush()
+    except BrokenPipeError:
+        code = _BROKEN_PIPE
+    except OSError as error:
+        code = _complain(str(error), 1)
+    else:
+        return code
+    # Python flushes stdout once more at exit, which must not complain too.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _invoke(args: list[str]) -> int:
+    try:
+        with program.make_context("callscope", args) as context:
+            program.invoke(context)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except CallscopeError as error:
@@ -93,17 +107,11 @@ def _run(args: Sequence[str] | None) -> int:
         return _complain(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit, which must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
-    except OSError as error:
-        return _complain(str(error), 1)
     return 0
 
 
 def _complain(message: str, exit_code: int) -> int:
-    click.echo(f"callscope: {clean_lines(message)}", err=True)
+    click.echo(f"callscope: {clean(message)}", err=True)
     return exit_code
 
 

@@ -28,19 +28,16 @@ _INVISIBLE: Final = (
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 
-def _table(*, keep: str) -> dict[int, str | None]:
+def _table() -> dict[int, str | None]:
     table: dict[int, str | None] = dict.fromkeys(
         [*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)], _REPLACEMENT
     )
     table |= {ord(space): " " for space in _SPACES}
     table |= dict.fromkeys(_INVISIBLE)
-    for character in keep:
-        table.pop(ord(character), None)
     return table
 
 
-_ONE_LINE: Final = _table(keep="")
-_LINES: Final = _table(keep="\n")
+_ONE_LINE: Final = _table()
 _JSON: Final[dict[int, str]] = {
     code: json.dumps(chr(code))[1:-1] for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_INVISIBLE)
 }
@@ -50,11 +47,6 @@ _JSON[0x7F] = "\\u007f"  # plain ASCII for `json`, and a control character for a
 def clean(text: object) -> str:
     """One harmless line: sequences and invisible marks go, controls become U+FFFD, line ends a space."""
     return _SEQUENCE.sub("", str(text)).translate(_ONE_LINE)
-
-
-def clean_lines(text: object) -> str:
-    """As `clean`, but line feeds stay: for stacks and our own messages of several lines."""
-    return _SEQUENCE.sub("", str(text).replace("\r\n", "\n")).translate(_LINES)
 
 
 def clean_json(document: str) -> str:

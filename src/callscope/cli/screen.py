@@ -14,10 +14,16 @@ from callscope.model import wire
 _PIPE_WIDTH: Final = 100
 
 
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main`, as everything that prints does; rich's own way ends the process with 1."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output. Colour only on a terminal and without NO_COLOR; nothing in a text is markup."""
     terminal = sys.stdout.isatty()
-    return Console(
+    return _Screen(
         file=sys.stdout,
         force_terminal=terminal,
         width=None if terminal else _PIPE_WIDTH,

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import sys
 import threading
 import traceback
@@ -26,8 +25,6 @@ from callscope.archive import replace
 from callscope.archive.append import Appender, Write
 from callscope.archive.liveness import HEARTBEAT_SECONDS, WriterFile, identity
 from callscope.archive.paths import RECORDING
-from callscope.archive.prune import prune
-from callscope.archive.repair import close_abandoned
 from callscope.archive.rows import turns_of
 from callscope.clock import monotonic_ns, now_ms
 from callscope.config import Settings
@@ -41,33 +38,19 @@ from callscope.recorder import buffer as kinds
 from callscope.recorder import guard
 from callscope.recorder.call_file import CallFile
 from callscope.recorder.call_log import CallLog
+from callscope.recorder.causes import ADVICE, reason_of
 from callscope.recorder.channel import INVALID, Channel
+from callscope.recorder.chores import Chores
 from callscope.recorder.snapshot import restore
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
 
 _EXIT_SECONDS: Final = 5.0
-SWEEP_CHANCE: Final = 0.02
 _BATCH: Final = 64
 _MAX_TYPES: Final = 256
 _MAX_OPEN: Final = 8192
 _TELL_LOSS_NS: Final = 50_000_000
 _RETRY_NS: Final = 1_000_000_000
-_ERRNO_REASONS: Final = {
-    errno.ENOSPC: "disk_full",
-    errno.EDQUOT: "disk_full",
-    errno.EFBIG: "file_too_large",
-    errno.EACCES: "permission",
-    errno.EPERM: "permission",
-    errno.EROFS: "permission",
-}
-_ADVICE: Final = {
-    "disk_full": "make room, or lower PATTER_LOG_RETENTION_DAYS and run `callscope prune`",
-    "permission": "give this process write access",
-    "file_too_large": "raise the file size limit (ulimit -f)",
-    "io_error": "look at the disk",
-    kinds.FULL: "the disk is slower than the calls: raise CALLSCOPE_BUFFER_ROWS or use a faster disk",
-}
 
 
 class Writer:
@@ -105,7 +88,7 @@ class Writer:
         self._types: dict[str, str] = {}
         self._losers: set[CallLog] = set()
         self._losers_at_ns = 0
-        self.background: dict[str, threading.Thread] = {}
+        self.chores = Chores(self._root, self._settings, self._channel)
         self.open_calls: set[CallLog] = set()
         self.thread: threading.Thread | None = None
 
@@ -199,7 +182,7 @@ class Writer:
         call.file = file
         self.open_calls.add(call)
         file.about.update(restore(fields))
-        self._look_around()
+        self.chores.on_start(first=self._sign is None)
         if self._sign is None:
             self._show_sign()
         self._claim(file)
@@ -313,7 +296,7 @@ class Writer:
         try:
             first = file.sound.add(path / RECORDING, ts_ms, pcm, sample_rate=sample_rate, channels=channels)
         except OSError as error:
-            self._warn(_reason(error), f"sound could not be written ({error})")
+            self._warn(reason_of(error), f"sound could not be written ({error})")
         else:
             if first:
                 self._stale.add(call)  # where the sound begins is known at once, also after a kill
@@ -419,7 +402,9 @@ class Writer:
                 file.write_metadata(call.dropped, call.dropped_audio)
             except OSError as error:
                 self._stale_since_ns = now
-                self._warn(_reason(error), f"the metadata of a call could not be written ({error}); it is tried again")
+                self._warn(
+                    reason_of(error), f"the metadata of a call could not be written ({error}); it is tried again"
+                )
                 continue
             except Exception:  # noqa: BLE001 -- one call's bad data must not keep the others from being closed
                 self._stale.discard(call)
@@ -437,7 +422,7 @@ class Writer:
             self._appender.close_removed()
         except OSError as error:
             self._beat_at_ns = monotonic_ns() + _RETRY_NS
-            self._warn(_reason(error), f"the writer's own file could not be written ({error})")
+            self._warn(reason_of(error), f"the writer's own file could not be written ({error})")
 
     def _leave(self) -> None:
         """The last thing the thread does: everything taken is on disk or counted."""
@@ -468,7 +453,7 @@ class Writer:
     # -- losses -------------------------------------------------------------------------------------
 
     def _failed(self, row: kinds.Row, error: OSError) -> None:
-        reason = _reason(error)
+        reason = reason_of(error)
         self._lose(row, reason)
         where = f" in {error.filename}" if error.filename else ""
         self._warn(reason, f"rows of calls cannot be written{where} ({error.strerror or error})")
@@ -494,34 +479,10 @@ class Writer:
                 self._warn(reason, f"rows were dropped ({reason})", count=new)
 
     def _warn(self, reason: str, message: str, *, count: int = 1) -> None:
-        advice = _ADVICE.get(reason)
+        advice = ADVICE.get(reason)
         self._channel.warnings.add(
             reason, f"callscope: {message}; the calls go on{'; ' + advice if advice else ''}", count=count
         )
-
-    # -- in the background --------------------------------------------------------------------------
-
-    def _look_around(self) -> None:
-        """On the first call, close what dead writers left; on about one call in fifty, remove old days."""
-        if self._sign is None:
-            self._in_background("repair", lambda: close_abandoned(self._root, now_ms=now_ms()))
-        if self._settings.retention_days and random.random() < SWEEP_CHANCE:  # noqa: S311 -- no secret
-            self.sweep()
-
-    def sweep(self) -> None:
-        """Remove old days, where days are told to be old."""
-        days = self._settings.retention_days
-        if days:
-            self._in_background("retention", lambda: prune(self._root, days=days, now_ms=now_ms()))
-
-    def _in_background(self, name: str, work: Callable[[], object]) -> None:
-        """Do it in a thread of its own: it may take a while, and no row waits for it. One of a name at a time."""
-        running = self.background.get(name)
-        if running is not None and running.is_alive():
-            return
-        shielded = guard.shielded(name, self._channel.warnings)(work)
-        self.background[name] = threading.Thread(target=shielded, name=f"callscope-{name}", daemon=True)
-        self.background[name].start()
 
 
 def _end_with_worker(writer: Writer) -> None:
@@ -532,10 +493,6 @@ def _end_with_worker(writer: Writer) -> None:
     from multiprocessing.util import Finalize  # noqa: PLC0415 -- only where it is loaded anyway
 
     Finalize(None, writer.stop_and_wait, exitpriority=0)
-
-
-def _reason(error: OSError) -> str:
-    return _ERRNO_REASONS.get(error.errno or 0, "io_error")
 
 
 def _max_open() -> int:

@@ -16,18 +16,33 @@ _HOST: Final = re.compile(r"[^\W_](?:[\w-]|\.(?=\w)){1,253}+")
 _LOCAL: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]")
 _LONGEST_LOCAL: Final = 256
 
-_SPOKEN: Final = re.compile(
-    r"(?<=[\w])\s{1,8}+at\s(?:sign\s|the\srate\s(?:of\s)?)?\s{0,8}+"
+_SPOKEN_AT: Final = (
+    r"(?<=\w)(?:\s{1,8}+at\s(?:sign\s|the\srate\s(?:of\s)?)?\s{0,8}+"
+    r"|\s{0,8}+[(\[{<]\s{0,2}+at\s{0,2}+[)\]}>]\s{0,8}+)"
     r"(?!(?:the|a|an|this|that|every|any|some|your|my|our)\s)"
-    r"(?:(?:[A-Za-z]\s){0,16}|(?:[\w-]{1,63}\s)??)"
-    r"[\w-]{1,63}+(?:(?:\s{1,8}+(?:dot|period|point)\s{1,8}+|\.)[\w-]{1,63}+){1,5}+",
+)
+_SPOKEN_DOT: Final = (
+    r"(?:\s{1,8}+(?:dot|period|point)\s{1,8}+|\s{0,8}+[(\[{<]\s{0,2}+dot\s{0,2}+[)\]}>]\s{0,8}+|\.)"
+)
+_SPOKEN: Final = re.compile(
+    rf"{_SPOKEN_AT}(?:(?:[A-Za-z]\s){{0,16}}|(?:[\w-]{{1,63}}\s)??)"
+    rf"[\w-]{{1,63}}+(?:{_SPOKEN_DOT}[\w-]{{1,63}}+){{1,5}}+",
     re.IGNORECASE,
 )
+_UNDOTTED: Final = re.compile(
+    rf"{_SPOKEN_AT}(?:"
+    r"(?:g\s?mail|hot\s?mail|yahoo|outlook|i\s?cloud|aol|proton(?:\s?mail)?|gmx|web|msn|comcast|verizon)"
+    r"\s{1,8}+(?:com|net|org|de|fr|(?:co\s)?uk)"
+    r"|(?:[A-Za-z]\s){0,16}(?!dot\s|point\s)[\w-]{1,63}+\s{1,8}+(?:com|org|edu))\b",
+    re.IGNORECASE,
+)
+"""Addresses whose dot was not heard: "john at gmail com"."""
 _ENDING: Final = re.compile(
     r"(?:com|org|net|edu|gov|mil|info|biz|name|mail|email|io|ai|co|app|dev|me|tv|us|uk|u\s?k|ca|au|nz|ie|in|de|fr|es|it"
     r"|nl|be|ch|at|se|no|dk|fi|pl|cz|pt|gr|ru|ua|tr|jp|cn|kr|br|mx|ar|za|eu|test|example|local)",
     re.IGNORECASE,
 )
+_HOST_WORD: Final = re.compile(r"[\w-]+")
 _WORD_BEFORE: Final = re.compile(r"[\w.+'-]")
 _CONNECTORS: Final = frozenset(("dot", "period", "underscore", "dash", "hyphen", "minus", "plus", "point"))
 _SPELLED: Final = frozenset((*DIGITS, *TEENS, *TENS, "double", "triple", "hundred"))
@@ -52,12 +67,14 @@ _IBAN_LOOKUPS: Final = 50
 def find(text: str) -> Iterator[Span]:
     """E-mail addresses and IBANs of a text of at most one window."""
     yield from _written(text)
-    for match in _SPOKEN.finditer(text):
-        end = _host_end(match)
-        if end is not None:
-            start = _local_start(text, match.start())
-            if text[start : match.start()].lower() not in _NO_NAME:
-                yield Span(start, end, "email")
+    for pattern in (_SPOKEN, _UNDOTTED):
+        for match in pattern.finditer(text):
+            end = _host_end(match)
+            if end is not None:
+                start = _local_start(text, match.start())
+                bracketed = match.group().lstrip()[0] in "([{<"
+                if bracketed or text[start : match.start()].lower() not in _NO_NAME:
+                    yield Span(start, end, "email")
     yield from _ibans(text)
 
 
@@ -78,8 +95,8 @@ def _written(text: str) -> Iterator[Span]:
 
 def _host_end(match: re.Match[str]) -> int | None:
     """Where the host ends that this match holds; None when it ends as no host does."""
-    words = match.group().replace(".", " ").split()
-    return match.end() if _ENDING.fullmatch(words[-1]) else None
+    last = _HOST_WORD.findall(match.group())[-1]
+    return match.end() if _ENDING.fullmatch(last) else None
 
 
 def _local_start(text: str, end: int) -> int:

@@ -13,6 +13,9 @@ from callscope.model.usage import UNITS
 Kind = Literal["words", "machine", "secret", "private", "party", "other"]
 """``private``: a PIN, a card's or an account's number. ``party``: a number or address of caller or callee."""
 
+Measure = Literal["amount", "time", "nothing"]
+"""``amount``: a duration, a count, a price. ``time``: a point in time."""
+
 _MACHINE: Final = frozenset(
     {
         "schema_version", "ts", "timestamp", "type", "role", "turn_index", "started_at", "ended_at",
@@ -49,13 +52,35 @@ _SECRET: Final = re.compile(
 _PARTIES: Final = frozenset(
     {
         "caller", "callee", "from", "to", "caller_id", "ani", "dnis", "from_number", "to_number",
-        "caller_number", "callee_number", "called_number", "caller_phone", "callee_phone",
+        "caller_number", "callee_number", "called_number", "caller_phone", "callee_phone", "called", "called_via",
+        "forwarded_from", "redirected_from", "dialed_number", "dialled_number", "from_phone", "to_phone",
+        "from_phone_number", "to_phone_number", "caller_phone_number", "callee_phone_number", "from_formatted",
+        "to_formatted", "from_uri", "to_uri", "caller_uri", "callee_uri", "sip_from", "sip_to", "remote_party",
+        "remote_number", "sip.phone_number", "sip.trunk_phone_number",
     }
 )  # fmt: skip
 _PRIVATE: Final = re.compile(
     r"(?:^|_)(?:pin|pin_?code|cvv|cvc|otp|passcode|ssn|social_security(?:_number)?|card_?number|account_?number"
     r"|routing_?number|iban|security_code|verification_code)$"
 )
+_AMOUNTS: Final = frozenset(
+    {
+        "ms", "us", "ns", "s", "sec", "second", "millis", "millisecond", "microsecond", "nanosecond", "nano",
+        "minute", "hour", "duration", "latency", "ttfb", "ttft", "delay", "elapsed", "timeout", "token", "byte",
+        "kb", "mb", "character", "char", "count", "total", "sum", "size", "length", "len", "index", "offset",
+        "position", "seq", "sample", "frame", "packet", "chunk", "request", "report", "rate", "hz", "bps",
+        "bitrate", "ratio", "percent", "price", "cost", "amount", "fee", "usd", "eur", "gbp", "cent", "seed",
+        "version", "limit", "max", "min", "mean", "avg", "median", "p50", "p90", "p95", "p99", "score",
+    }
+)  # fmt: skip
+"""Last words of the names of what is measured, counted or paid."""
+_TIMES: Final = frozenset(
+    {
+        "ts", "time", "timestamp", "at", "date", "datetime", "epoch", "unix", "clock", "created", "updated",
+        "modified", "started", "ended", "start", "end", "expires", "expiry", "exp", "iat", "nbf", "since",
+        "until", "deadline", "now",
+    }
+)  # fmt: skip
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NAME: Final = re.compile(r"[A-Za-z_][\w.:/-]{0,63}", re.ASCII)
 _LONGEST_KEY: Final = 128
@@ -74,8 +99,12 @@ def kind_of(key: str, *, event_type: str | None = None) -> Kind:
 
 def nested_kind_of(key: str) -> Kind:
     """What the value of a key deeper down is: there anybody's words may be under any name but an id's."""
-    kind = _looked_at(key) if len(key) <= _LONGEST_KEY else "other"
-    return "other" if kind == "party" else kind
+    return _looked_at(key) if len(key) <= _LONGEST_KEY else "other"
+
+
+def measure_of(key: str) -> Measure:
+    """What a number under this key measures, as far as its name tells: ``latency_ms``, ``expires_at``."""
+    return _measured(key) if len(key) <= _LONGEST_KEY else "nothing"
 
 
 def is_name(key: str) -> bool:
@@ -85,7 +114,7 @@ def is_name(key: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _looked_at(key: str) -> Kind:
-    name = _CAMEL.sub("_", key).replace("-", "_").lower()
+    name = _normal(key)
     if name in _PARTIES:
         return "party"
     if _SECRET.search(name):
@@ -93,3 +122,19 @@ def _looked_at(key: str) -> Kind:
     if _PRIVATE.search(name):
         return "private"
     return "machine" if name.endswith(_ID_SUFFIXES) else "other"
+
+
+@lru_cache(maxsize=1024)
+def _measured(key: str) -> Measure:
+    last = _normal(key).rpartition("_")[2]
+    for word in (last, last.removesuffix("s")):
+        if word in _AMOUNTS:
+            return "amount"
+        if word in _TIMES:
+            return "time"
+    return "nothing"
+
+
+def _normal(key: str) -> str:
+    """``callerId``, ``Caller-ID`` and ``caller_id`` are one name."""
+    return _CAMEL.sub("_", key).replace("-", "_").lower()

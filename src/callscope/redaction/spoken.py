@@ -7,8 +7,8 @@ A run is numerals with nothing between them but punctuation and fillers ("uh", "
   after "pin" and "cvv"), with nothing but link words ("number is", "the last four of my") between,
 
 except where its form tells that it is something else: a date, a decimal fraction, a sum with thousands
-separators, an IP address, a list of years, an amount ("1234567 dollars"), or part of a word or id
-(``gpt-4.1-2025-04-14``).
+separators, an IP address, a list of years, an amount of fewer than ten digits ("1234567 dollars"), or part
+of a word or id (``gpt-4.1-2025-04-14``).
 No exception can hold a card: they have fewer than `CARD_DIGITS` digits, and years begin as no card does.
 """
 
@@ -33,11 +33,14 @@ _TOKEN: Final = re.compile(
     r"\[(?:secret|card|iban|email|ssn|account|phone|number)\]"
     r"|(?<![0-9A-Za-z])(?=[0-9-]{0,36}[A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
     r"|(?<!\d)[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?!\d)"
-    r"|\d++|[^\W\d_]++(?:['\u2019][^\W\d_]++)?"
+    r"|(?<![\d.])(?:[12]?[0-9]{1,2}\.){3}[12]?[0-9]{1,2}:[0-9]{2,5}(?!\d)"
+    r"|\d++|[Ff]ollowed by\b|[^\W\d_]++(?:['\u2019][^\W\d_]++)?"
 )
-"""Placeholders, UUIDs and times of day (which no run goes across), groups of digits, and words."""
-_GAP: Final = re.compile(r"[\s.,;!?()/_+*#'\"\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff\u00ad-]{0,16}")
-"""What may stand between two numerals of one run; ``:`` (times), ``$`` and ``@`` may not."""
+"""Placeholders, UUIDs, times of day and ports (which no run goes across), groups of digits, and words."""
+_GAP: Final = re.compile(
+    r"[\s.,;!?()/_+*#'\"|~\\\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff\u00ad\ufe0f\u20e3-]{0,16}|\W"
+)
+"""What may stand between two numerals of one run: punctuation, or one of any character such as ``:``."""
 _DIGIT: Final = re.compile(r"\d")
 _TIGHT: Final = frozenset(("", "-", "_", ".", "/", "\u2010", "\u2011"))
 _CUE_GAP: Final = 16
@@ -51,7 +54,8 @@ _FILLERS: Final = frozenset(
     {
         "uh", "uhm", "um", "umm", "er", "erm", "ah", "eh", "hm", "hmm", "mm", "mhm", "well", "and", "then",
         "dash", "hyphen", "minus", "space", "slash", "dot", "period", "comma", "plus", "x", "ext",
-        "extension", "okay", "ok", "yeah", "yes", "sorry", "please",
+        "extension", "okay", "ok", "yeah", "yes", "sorry", "please", "finally", "lastly", "next", "again",
+        "followed by",
     }
 )  # fmt: skip
 _CUES: Final = {
@@ -78,7 +82,7 @@ _LINKS: Final = frozenset(
 _UNITS: Final = frozenset(
     {
         "dollars", "dollar", "bucks", "euros", "pounds", "cents", "percent", "people", "miles", "tokens",
-        "characters", "bytes", "ms", "seconds", "milliseconds", "minutes", "hours", "days", "years",
+        "characters", "bytes", "s", "ms", "seconds", "milliseconds", "minutes", "hours", "days", "years",
     }
 )  # fmt: skip
 _CURRENCY: Final = frozenset("$€£¥")
@@ -88,9 +92,13 @@ _DATE: Final = (
 _ORDINARY: Final = re.compile(
     rf"{_DATE}"
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?"
-    r"|\d{1,6}\.\d+"
+    r"|(?![2-9]\d\d\.\d{7}\Z|[2-9]\d{5}\.\d{4}\Z)\d{1,6}\.\d+"
     r"|\d{1,3}(?:\.\d{1,3}){3}"
 )
+"""Dates, numbers with thousands separators, decimal fractions (``555.1234567`` is a phone number), IP addresses."""
+_AMOUNT: Final = r"(?:\d{1,9}(?:[.,]\d+)?|\d{1,3}(?:,\d{2,3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?)"
+_SUM: Final = re.compile(rf"{_AMOUNT}(?:\s?[-\u2013]\s?{_AMOUNT})?")
+"""What a currency or a unit makes an amount; ten digits in a row are a phone number all the same."""
 _YEARS: Final = re.compile(r"(?:(?:19|20)\d\d[ ,/-]{1,3}){1,30}(?:19|20)\d\d")
 _ORDINARY_CHARACTERS: Final = 256
 
@@ -197,9 +205,11 @@ def _private(
         return
     follower = tokens[after] if after < len(tokens) else None
     if not cue:
-        if _ORDINARY.fullmatch(written) or text[run[0].start - 1 : run[0].start] in _CURRENCY:
+        if _ORDINARY.fullmatch(written):
             return
-        if len(run) == 1 and follower is not None and follower.word in _UNITS:
+        is_amount = text[run[0].start - 1 : run[0].start] in _CURRENCY
+        is_amount = is_amount or (follower is not None and follower.word in _UNITS)
+        if is_amount and _SUM.fullmatch(written):
             return
         run = _outside_words(text, tokens, index, follower, run)
         count = len(digits_of(run))

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from callscope import config
+from callscope.archive import listing
 from callscope.cli import figures, options, screen
 from callscope.cli.health import Health, examine
 from callscope.cli.safe_text import clean
@@ -28,6 +29,8 @@ def command(ctx: click.Context, *, root: str | None, as_json: bool) -> None:
     """
     own = config.resolve_log_root()
     archive = config.resolve_log_root(root)
+    if root is not None and archive is not None:
+        listing.require_root(archive)
     health = examine(archive, recording=own is not None, settings=config.load(), now_ms=now_ms())
     if as_json:
         screen.print_json(document(health))
@@ -75,10 +78,16 @@ def _facts(health: Health) -> list[tuple[str, str]]:
         state = state if health.exists else f"{state}, not there yet"
         facts.insert(1, ("archive", f"{health.root} ({state}; {figures.size(health.free_bytes or 0)} free)"))
         facts.append(("calls", _calls(health)))
-        facts.append(("lost", ", ".join(f"{count} {reason}" for reason, count in health.lost.items()) or "no rows"))
+        facts.append(("lost", ", ".join(_lost(health, reason) for reason in health.lost) or "no rows"))
         facts += [("writer", _writer(writer)) for writer in health.writers if writer.get("alive")]
     versions = (f"{name} {version or 'not installed'}" for name, version in health.versions.items())
     return [*facts, ("versions", " · ".join(versions))]
+
+
+def _lost(health: Health, reason: str) -> str:
+    until_ms = health.lost_until_ms.get(reason)
+    until = f" until {figures.day(until_ms)}" if until_ms is not None else ""
+    return f"{health.lost[reason]} {reason}{until}"
 
 
 def _calls(health: Health) -> str:

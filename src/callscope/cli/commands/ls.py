@@ -7,8 +7,12 @@ from rich.text import Text
 
 from callscope.archive import listing
 from callscope.archive.listing import Page
+from callscope.archive.paths import METADATA
+from callscope.archive.reader import UNREADABLE
 from callscope.cli import call_table, documents, figures, moments, options, screen
+from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
+from callscope.errors import UnreadableError
 from callscope.model.call import STATUSES
 
 
@@ -38,7 +42,11 @@ def command(
     until: str | None,
     statuses: tuple[str, ...],
 ) -> None:
-    """List calls, newest first."""
+    """List calls, newest first.
+
+    Ends with 4 when the metadata of a call cannot be read; the call is listed as unreadable, whatever the status asked
+    for.
+    """
     now = now_ms()
     archive = options.archive(root)
     page = listing.list_calls(
@@ -52,14 +60,22 @@ def command(
     )
     if as_json:
         screen.print_json({"calls": [documents.call(call) for call in page.calls], "next": page.next})
-        return
-    console = screen.console()
-    if not page.calls:
+    elif not page.calls:
         filtered = since or until or statuses or cursor
-        console.print(Text(f"No calls {'match' if filtered else 'yet'} in {archive}"), soft_wrap=True)
-        return
-    call_table.render(console, page.calls, now_ms=now)
-    _more(page)
+        line = f"No calls {'match' if filtered else 'yet'} in {clean(archive)}"
+        screen.console().print(Text(line), soft_wrap=True)
+    else:
+        call_table.render(screen.console(), page.calls, now_ms=now)
+        _more(page)
+    _require_readable(page)
+
+
+def _require_readable(page: Page) -> None:
+    unreadable = [call for call in page.calls if call.status == UNREADABLE]
+    if unreadable:
+        first = f"{unreadable[0].path}/{METADATA} cannot be read: check its owner and mode"
+        more = len(unreadable) - 1
+        raise UnreadableError(f"{first}; the same of {figures.count(more, 'more call')}" if more else first)
 
 
 def _more(page: Page) -> None:

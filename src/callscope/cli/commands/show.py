@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from callscope.archive import listing
-from callscope.archive.reader import CallRecord, read_call
+from callscope.archive.reader import UNREADABLE, CallRecord, read_call
 from callscope.cli import call_page, documents, options, screen
 from callscope.clock import now_ms
+from callscope.errors import UnreadableError
 from callscope.timeline.summary import Timeline, summarise
 
 
@@ -21,15 +22,25 @@ from callscope.timeline.summary import Timeline, summarise
 def command(*, call: str, root: str | None, as_json: bool, slowest: int) -> None:
     """Show one call.
 
-    CALL is its id, the beginning of its id, or its place as 2026/11/21/name.
+    CALL is its id, the beginning of its id, or its place as 2026/11/21/name. Ends with 4 when a file of it cannot be
+    read; without its metadata nothing is shown.
     """
     now = now_ms()
     record = read_call(listing.find_call(options.archive(root), call, now_ms=now), now_ms=now)
+    if record.call.status == UNREADABLE:
+        require_readable(record)
     timeline = summary_of(record)
     if as_json:
         screen.print_json(document(record, timeline))
     else:
         call_page.render(screen.console(), record, timeline, slowest=slowest)
+    require_readable(record)
+
+
+def require_readable(record: CallRecord) -> None:
+    """Raise `UnreadableError` when a file of the call is there and cannot be read."""
+    for problem in record.unreadable:
+        raise UnreadableError(f"{record.call.path}/{problem.file} {problem.message}")
 
 
 def summary_of(record: CallRecord) -> Timeline:
