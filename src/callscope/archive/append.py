@@ -24,6 +24,8 @@ from callscope.archive.replace import FILE_MODE
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
+_MAX_OPEN: Final = 8192
+
 Write = Callable[[int, bytes], int]
 
 
@@ -115,3 +117,13 @@ class Appender:
         os.ftruncate(fd, before)
         if before == 0 or os.pread(fd, 1, before - 1) == b"\n":
             self._torn.discard(path)
+
+
+def open_limit() -> int:
+    """Descriptors the writer may keep: a quarter of what the process may have, so that the calls keep theirs."""
+    try:
+        import resource  # noqa: PLC0415 -- not on Windows
+    except ImportError:
+        return 128
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_OPEN if soft < 0 else max(16, min(_MAX_OPEN, soft // 4))

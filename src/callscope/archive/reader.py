@@ -165,6 +165,11 @@ def regular_file(path: str) -> Iterator[int | None]:
         os.close(fd)
 
 
+def why_unreadable(call: Call) -> str:
+    """What to tell of a call whose status is `UNREADABLE`, in one line."""
+    return f"{call.path}/{METADATA} cannot be read: check its owner and mode"
+
+
 def orphans(directory: str) -> list[str]:
     """Names of what is left of replacements that a killed writer began: ``.tmp.*.json``."""
     try:

@@ -15,10 +15,11 @@ from typing import Any, Final
 import msgspec
 
 from callscope import config
-from callscope.archive import listing, liveness
-from callscope.archive.reader import read_envelope
+from callscope.archive import listing, liveness, paths
+from callscope.archive.reader import UNREADABLE, read_envelope
 from callscope.config import Settings
 from callscope.model.call import ABANDONED, Call
+from callscope.model.wire import format_ts
 from callscope.version import __version__
 
 _LOW_BYTES: Final = 10**9
@@ -44,6 +45,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     exists: bool
     writable: bool | None
     """None when no root is named."""
+    obstacle: str | None
+    """Why the root cannot be made or written."""
     free_bytes: int | None
     """Of the disk that holds the root."""
     calls: dict[str, int]
@@ -52,6 +55,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """Abandoned calls that nobody has closed yet."""
     lost: dict[str, int]
     """Rows that were lost, by reason."""
+    lost_until: dict[str, str]
+    """By reason, the time after which none was lost, as far as is known."""
     writers: list[dict[str, Any]]
     """Ledgers of the writers that live or that lost something."""
     settings: Settings
@@ -69,18 +74,21 @@ def examine(root: Path | None, *, recording: bool, settings: Settings, now_ms: i
     Raises:
         UnreadableError: a directory may not be listed.
     """
-    exists = root is not None and root.is_dir()
+    exists = root is not None and _is_dir(root)
     calls = _calls(root, now_ms) if root is not None and exists else []
     writers = liveness.read_ledgers(root) if root is not None and exists else []
+    why_not = None if root is None else obstacle(root)
     health = Health(
         recording=recording,
         root=None if root is None else str(root),
         exists=exists,
-        writable=None if root is None else is_writable(root),
+        writable=None if root is None else why_not is None,
+        obstacle=why_not,
         free_bytes=None if root is None else shutil.disk_usage(_nearest(root)).free,
         calls=dict(sorted(Counter(call.status for call in calls).items())),
         unclosed=sum(_is_unclosed(call) for call in calls),
         lost=lost_rows(calls, writers),
+        lost_until=lost_until(root, calls, writers) if root is not None else {},
         writers=writers,
         settings=settings,
         versions=_versions(),
@@ -88,15 +96,18 @@ def examine(root: Path | None, *, recording: bool, settings: Settings, now_ms: i
     return msgspec.structs.replace(health, notes=tuple(_notes(health)), troubles=tuple(_troubles(health)))
 
 
-def is_writable(root: Path) -> bool:
-    """Whether this process can keep calls there; makes nothing that stays."""
-    if not root.exists():
-        return os.access(_nearest(root), os.W_OK | os.X_OK)
+def obstacle(root: Path) -> str | None:
+    """Why this process cannot keep calls there; None when it can. Makes nothing that stays."""
+    path = root.absolute()
+    there = next(each for each in (path, *path.parents) if os.path.lexists(each))
+    if not _is_dir(there):
+        return f"{there} is {'a symbolic link that leads nowhere' if there.is_symlink() else 'no directory'}"
     try:
-        with tempfile.TemporaryFile(dir=root):
-            return True
-    except OSError:
-        return False
+        with tempfile.TemporaryDirectory(dir=there) as made:
+            Path(made).joinpath(path.relative_to(there)).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"{there}: {error.strerror}"
+    return None
 
 
 def lost_rows(calls: Iterable[Call], writers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -112,6 +123,24 @@ def lost_rows(calls: Iterable[Call], writers: Iterable[Mapping[str, Any]]) -> di
         known = by_writer.setdefault(_writer_id(ledger), Counter())
         by_writer[_writer_id(ledger)] = known | Counter(_counts(ledger.get("lost")))
     return dict(sorted(sum(by_writer.values(), Counter[str]()).items()))
+
+
+def lost_until(root: Path, calls: Iterable[Call], writers: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """By reason, a time after which no row was lost: the end of the calls and the last sign of the writers that tell."""
+    newest: dict[str, int] = {}
+    told = [(call.callscope.get("lost"), call.ended_at_ms or call.started_at_ms or 0) for call in calls]
+    told += [(ledger.get("lost"), _touched_ms(root, ledger)) for ledger in writers]
+    for lost, ts_ms in told:
+        for reason in _counts(lost):
+            newest[reason] = max(newest.get(reason, 0), ts_ms)
+    return {reason: format_ts(ts_ms) for reason, ts_ms in sorted(newest.items()) if ts_ms}
+
+
+def _touched_ms(root: Path, ledger: Mapping[str, Any]) -> int:
+    try:
+        return round((paths.writers_dir(root) / f"{_writer_id(ledger)}.json").stat().st_mtime * 1000)
+    except OSError:
+        return 0
 
 
 def _is_unclosed(call: Call) -> bool:
@@ -135,8 +164,12 @@ def _counts(lost: object) -> dict[str, int]:
 
 
 def _nearest(path: Path) -> Path:
-    """The path, or the first of its parents that exists."""
-    return next((each for each in (path, *path.absolute().parents) if each.exists()), Path("/"))
+    """The path, or the first of its parents that is a directory."""
+    return next((each for each in (path, *path.absolute().parents) if _is_dir(each)), Path("/"))
+
+
+def _is_dir(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 -- Path.is_dir raises where a directory above may not be searched
 
 
 def _versions() -> dict[str, str | None]:
@@ -166,14 +199,20 @@ def _troubles(health: Health) -> list[str]:
     troubles = [f"{problem}." for problem in health.settings.problems]
     if health.writable is False:
         troubles.append(
-            f"{health.root} cannot be written by this user: nothing would be recorded. Give it write access."
+            f"{health.root} cannot be written by this user ({health.obstacle}): nothing would be recorded. "
+            f"Give it write access, or set {config.ROOT} to another directory."
         )
     if health.free_bytes is not None and health.free_bytes < _LOW_BYTES:
         troubles.append("The disk is nearly full. Make room, or run `callscope prune --max-size SIZE`.")
+    unreadable = health.calls.get(UNREADABLE, 0)
+    if unreadable:
+        calls = "1 call" if unreadable == 1 else f"{unreadable} calls"
+        troubles.append(f"{calls} cannot be read by this user: check owner and mode, `callscope ls` names the first.")
     if health.unclosed:
         calls = "1 call was" if health.unclosed == 1 else f"{health.unclosed} calls were"
         troubles.append(f"{calls} never closed, the writer is gone: run `callscope repair`.")
     for reason, count in health.lost.items():
         advice = _LOST_ADVICE.get(reason, "see `callscope verify` for the calls")
-        troubles.append(f"{count} {'row was' if count == 1 else 'rows were'} lost ({reason}): {advice}.")
+        until = f", the last by {health.lost_until[reason][:10]}" if reason in health.lost_until else ""
+        troubles.append(f"{count} {'row was' if count == 1 else 'rows were'} lost ({reason}){until}: {advice}.")
     return troubles

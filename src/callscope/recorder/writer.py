@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from callscope.archive import replace
-from callscope.archive.append import Appender, Write
+from callscope.archive.append import Appender, Write, open_limit
 from callscope.archive.liveness import HEARTBEAT_SECONDS, WriterFile, identity
 from callscope.archive.paths import RECORDING
 from callscope.archive.rows import turns_of
@@ -48,7 +48,6 @@ from callscope.redaction.policy import Policy
 _EXIT_SECONDS: Final = 5.0
 _BATCH: Final = 64
 _MAX_TYPES: Final = 256
-_MAX_OPEN: Final = 8192
 _TELL_LOSS_NS: Final = 50_000_000
 _RETRY_NS: Final = 1_000_000_000
 
@@ -78,7 +77,7 @@ class Writer:
     def reset(self) -> None:
         """Become a new writer, as in a forked child."""
         self._identity = identity(new_writer_id())
-        self._appender = Appender(max_open=_max_open(), write=self._write)
+        self._appender = Appender(max_open=open_limit(), write=self._write)
         self._sign: WriterFile | None = None
         self._beat_at_ns = 0
         self._stale: set[CallLog] = set()
@@ -493,13 +492,3 @@ def _end_with_worker(writer: Writer) -> None:
     from multiprocessing.util import Finalize  # noqa: PLC0415 -- only where it is loaded anyway
 
     Finalize(None, writer.stop_and_wait, exitpriority=0)
-
-
-def _max_open() -> int:
-    """Descriptors the writer may keep: a quarter of what the process may have, so that the calls keep theirs."""
-    try:
-        import resource  # noqa: PLC0415 -- not on Windows
-    except ImportError:
-        return 128
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _MAX_OPEN if soft < 0 else max(16, min(_MAX_OPEN, soft // 4))

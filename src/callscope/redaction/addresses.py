@@ -21,9 +21,7 @@ _SPOKEN_AT: Final = (
     r"|\s{0,8}+[(\[{<]\s{0,2}+at\s{0,2}+[)\]}>]\s{0,8}+)"
     r"(?!(?:the|a|an|this|that|every|any|some|your|my|our)\s)"
 )
-_SPOKEN_DOT: Final = (
-    r"(?:\s{1,8}+(?:dot|period|point)\s{1,8}+|\s{0,8}+[(\[{<]\s{0,2}+dot\s{0,2}+[)\]}>]\s{0,8}+|\.)"
-)
+_SPOKEN_DOT: Final = r"(?:\s{1,8}+(?:dot|period|point)\s{1,8}+|\s{0,8}+[(\[{<]\s{0,2}+dot\s{0,2}+[)\]}>]\s{0,8}+|\.)"
 _SPOKEN: Final = re.compile(
     rf"{_SPOKEN_AT}(?:(?:[A-Za-z]\s){{0,16}}|(?:[\w-]{{1,63}}\s)??)"
     rf"[\w-]{{1,63}}+(?:{_SPOKEN_DOT}[\w-]{{1,63}}+){{1,5}}+",

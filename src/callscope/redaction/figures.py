@@ -12,6 +12,8 @@ from callscope.redaction.spans import Span
 _PRIVATE_FROM: Final = 10 ** (spoken.PRIVATE_DIGITS - 1)
 _CARDS_FROM: Final = 10 ** (spoken.CARD_DIGITS - 1)
 _CARDS_TO: Final = 10**spoken.LONGEST_CARD
+_TOO_LONG: Final = str(10 ** (spoken.LONGEST_CARD - 1))
+"""Stands for longer numbers, of which Python refuses to show the longest."""
 _MOMENTS_FROM: Final = 1_000_000_000
 _MOMENTS_TO: Final = 3_000_000_000
 """Unix seconds, 2001 to 2065; also looked for in milliseconds, microseconds and nanoseconds."""
@@ -28,9 +30,9 @@ def is_card(value: float) -> bool:
 def digits_of(value: float) -> str:
     """The digits of a whole number with as many of them as private numbers have; empty for any other number."""
     size = abs(value)
-    if not _PRIVATE_FROM <= size or (isinstance(value, float) and not value.is_integer()):
+    if not size >= _PRIVATE_FROM or (isinstance(value, float) and not value.is_integer()):
         return ""
-    return str(int(size)) if size < _CARDS_TO else "9" * spoken.LONGEST_CARD
+    return str(int(size)) if size < _CARDS_TO else _TOO_LONG
 
 
 def is_measure(value: float, key: str) -> bool:
@@ -97,10 +99,11 @@ def _together(run: list[tuple[int, str]]) -> dict[int, str]:
         while following < len(found) and found[following].end <= start:
             following += 1
         inside: list[Span] = []
-        for span in found[following:]:
-            if span.start >= end:
-                break
+        look = following
+        while look < len(found) and found[look].start < end:
+            span = found[look]
             inside.append(Span(max(span.start, start) - start, min(span.end, end) - start, span.label))
+            look += 1
         if inside:
             replaced[index] = spans.replace(piece, inside)
         start = end + 1

@@ -16,7 +16,7 @@ import msgspec
 
 from callscope.model import wire
 from callscope.model.event import WORD_KEYS
-from callscope.redaction import phone, secrets
+from callscope.redaction import figures, phone, secrets
 from callscope.redaction import text as personal
 from callscope.redaction.keys import USUAL, Kind, is_name, kind_of, nested_kind_of
 
@@ -28,8 +28,6 @@ _IN_TOKENS: Final = str.maketrans("", "", "-_.:/@+#=~%")
 _NUMBERS: Final = frozenset((int, float, bool, type(None)))
 _BUILTIN: Final = (str, int, float, dict, list, tuple)
 _BINARY: Final = (bytes, bytearray)
-_CARDS_FROM: Final = 10**12
-_CARDS_TO: Final = 10**19
 _TURN_WORDS: Final = frozenset(("text", "heard", "user_text", "agent_text"))
 _WORDY: Final = _TURN_WORDS | WORD_KEYS
 
@@ -89,11 +87,11 @@ def fields(value: dict[str, Any], policy: Policy) -> dict[str, Any]:
     return _Walk(policy, tokens=True).object(value, 0, kind_of)
 
 
-def _masked_object(data: dict[str, Any], policy: Policy, depth: int) -> dict[str, Any]:
+def _masked_object(data: dict[str, Any], policy: Policy, depth: int, parent: Kind = "other") -> dict[str, Any]:
     """Under ``full``: the object itself, or a copy with its secrets and the parties' numbers masked."""
-    if _is_harmless(data):
+    if parent == "other" and _is_harmless(data):
         return data
-    kinds = nested_kind_of if depth else kind_of
+    kinds = _within(parent) if depth else kind_of
     out: dict[str, Any] = {}
     same = True
     for key, value in list(data.items()):  # a copy: the caller may still be writing to its own dict
@@ -104,14 +102,10 @@ def _masked_object(data: dict[str, Any], policy: Policy, depth: int) -> dict[str
             new = secrets.mask(value) if len(value) >= _SHORTEST_SECRET else value
         elif kind == "secret":
             new = _placeholder(value)
-        elif type(value) in _NUMBERS:
-            new = value
         elif type(value) is str and kind == "machine":
             new = secrets.mask_id(value)
-        elif type(value) is str and kind == "party":
-            new = _party(value, policy)
         else:
-            new = _masked(value, policy, depth)
+            new = _masked(value, policy, depth, name, "party" if kind == "party" else "other")
         same = same and new is value and name is key
         out[_free(name, out)] = new
     return data if same else out
@@ -149,23 +143,23 @@ def _is_figure(key: object) -> bool:
 
 @lru_cache(maxsize=1024)
 def _names_a_figure(key: str) -> bool:
-    return is_name(key) and secrets.mask_id(key) is key and "secret" not in (kind_of(key), nested_kind_of(key))
+    return is_name(key) and secrets.mask_id(key) is key and nested_kind_of(key) not in ("secret", "party")
 
 
-def _masked(value: Any, policy: Policy, depth: int) -> Any:
+def _masked(value: Any, policy: Policy, depth: int, key: str, kind: Kind) -> Any:
     if isinstance(value, str):
-        return secrets.mask(str.__str__(value))
+        return _party(str.__str__(value), policy) if kind == "party" else secrets.mask(str.__str__(value))
+    if type(value) in _NUMBERS or isinstance(value, int | float):
+        return _party_number(value, key, policy) if kind == "party" else value
     if depth + 1 >= wire.MAX_DEPTH:
         return _TOO_DEEP
     if type(value) is dict:
-        return _masked_object(value, policy, depth + 1)
+        return _masked_object(value, policy, depth + 1, kind)
     if type(value) is list or type(value) is tuple:
         items = list(value)
-        new = [item if type(item) in _NUMBERS else _masked(item, policy, depth + 1) for item in items]
+        new = [_masked(item, policy, depth + 1, key, kind) for item in items]
         return value if all(map(operator.is_, new, items)) else new
-    if isinstance(value, int | float):
-        return value
-    return _masked(_plain(value), policy, depth)
+    return _masked(_plain(value), policy, depth, key, kind)
 
 
 class _Walk:
@@ -183,7 +177,7 @@ class _Walk:
             name = _key(key)
             kind = kinds(name)
             name = _free(self._key(name, index), out)
-            new = self._value(value, kind, depth)
+            new = self._value(value, kind, depth, name)
             out[name] = new
             if new is None and value is not None:
                 lengths[f"{name}_length"] = _length(value)
@@ -195,7 +189,7 @@ class _Walk:
             return secrets.mask_id(key)
         return f"key_{index}" if self._off else personal.redact(key)
 
-    def _value(self, value: Any, kind: Kind, depth: int) -> Any:
+    def _value(self, value: Any, kind: Kind, depth: int, key: str) -> Any:
         """The value as it may be written; None for what may not."""
         if value is None or (isinstance(value, str) and not value and not self._off):
             return value
@@ -205,11 +199,15 @@ class _Walk:
             return None
         if not isinstance(value, _BUILTIN):
             value = _plain(value)
-        if kind == "private" and isinstance(value, str | int | float) and not isinstance(value, bool):
+        if isinstance(value, bool):
+            return value
+        if kind == "private" and isinstance(value, str | int | float):
             return "[number]"
         if isinstance(value, str):
             return self._text(str.__str__(value), kind)
-        return self._other(value, depth)
+        if isinstance(value, int | float):
+            return self._number(value, kind, key)
+        return self._container(value, kind, depth, key)
 
     def _text(self, value: str, kind: Kind) -> str | None:
         if kind == "party" and phone.is_number(value):
@@ -220,21 +218,39 @@ class _Walk:
             return value
         return None
 
-    def _other(self, value: Any, depth: int) -> Any:
-        if isinstance(value, bool):
-            return value
-        if isinstance(value, int | float):
-            return value if not _is_card(value) else None if self._off else "[card]"
+    def _number(self, value: float, kind: Kind, key: str) -> Any:
+        if kind == "party":
+            new = _party_number(value, key, self._policy)
+            if new is not value or self._policy.phone == "full":
+                return new
+        if kind == "machine":
+            new = "[card]" if figures.is_card(value) else value
+        else:
+            new = figures.redact(value, key)
+        return None if self._off and new is not value else new
+
+    def _container(self, value: Any, kind: Kind, depth: int, key: str) -> Any:
         if depth + 1 >= wire.MAX_DEPTH:
             return None if self._off else _TOO_DEEP
+        inherited: Kind = kind if kind in ("party", "private") else "other"
         if isinstance(value, dict):
-            return self.object(value, depth + 1, nested_kind_of if not self._off else _nothing_known)
-        return [self._value(item, "other", depth + 1) for item in list(value)]
+            return self.object(value, depth + 1, _within(inherited, known=not self._off))
+        items = list(value)
+        if inherited == "other":
+            items = figures.redact_list(items, key)
+        return [self._value(item, inherited, depth + 1, key) for item in items]
 
 
-def _nothing_known(key: str) -> Kind:
-    """Under ``off`` no key deeper down makes a text fit to be written."""
-    return "secret" if nested_kind_of(key) == "secret" else "other"
+def _within(parent: Kind, *, known: bool = True) -> KindOf:
+    """The kinds of keys in an object of this kind; unless ``known``, no key makes a text fit to be written."""
+
+    def kind_within(key: str) -> Kind:
+        kind = nested_kind_of(key)
+        if kind == "machine" and not known:
+            kind = "other"
+        return parent if kind == "other" else kind
+
+    return kind_within
 
 
 def _placeholder(value: Any) -> Any:
@@ -247,12 +263,16 @@ def _party(value: str, policy: Policy) -> str:
     return phone_number(value, policy) if phone.is_number(value) else secrets.mask(value)
 
 
+def _party_number(value: Any, key: str, policy: Policy) -> Any:
+    """A party's number that came as a number; what the name or the size tells to be another stays."""
+    if value is None or isinstance(value, bool) or policy.phone == "full":
+        return value
+    digits = figures.digits_of(value)
+    return phone_number(digits, policy) if digits and not figures.is_measure(value, key) else value
+
+
 def _is_token(value: str) -> bool:
     return len(value) <= _LONGEST_TOKEN and (not value or value.translate(_IN_TOKENS).isalnum())
-
-
-def _is_card(value: float) -> bool:
-    return _CARDS_FROM <= value < _CARDS_TO and personal.is_issued_card(str(int(value)))
 
 
 def _masked_key(key: object) -> str:

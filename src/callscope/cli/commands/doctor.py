@@ -85,9 +85,8 @@ def _facts(health: Health) -> list[tuple[str, str]]:
 
 
 def _lost(health: Health, reason: str) -> str:
-    until_ms = health.lost_until_ms.get(reason)
-    until = f" until {figures.day(until_ms)}" if until_ms is not None else ""
-    return f"{health.lost[reason]} {reason}{until}"
+    until = health.lost_until.get(reason)
+    return f"{health.lost[reason]} {reason}{f' (until {until[:10]})' if until is not None else ''}"
 
 
 def _calls(health: Health) -> str:

@@ -7,8 +7,7 @@ from rich.text import Text
 
 from callscope.archive import listing
 from callscope.archive.listing import Page
-from callscope.archive.paths import METADATA
-from callscope.archive.reader import UNREADABLE
+from callscope.archive.reader import UNREADABLE, why_unreadable
 from callscope.cli import call_table, documents, figures, moments, options, screen
 from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
@@ -73,7 +72,7 @@ def command(
 def _require_readable(page: Page) -> None:
     unreadable = [call for call in page.calls if call.status == UNREADABLE]
     if unreadable:
-        first = f"{unreadable[0].path}/{METADATA} cannot be read: check its owner and mode"
+        first = why_unreadable(unreadable[0])
         more = len(unreadable) - 1
         raise UnreadableError(f"{first}; the same of {figures.count(more, 'more call')}" if more else first)
 

@@ -12,14 +12,12 @@ from rich.console import Console
 from rich.text import Text
 
 from callscope.archive import listing
-from callscope.archive.paths import METADATA
-from callscope.archive.reader import UNREADABLE
+from callscope.archive.reader import UNREADABLE, why_unreadable
 from callscope.cli import call_page, documents, figures, options, screen, transcript
 from callscope.cli.follow import ArchiveFollower, CallFollower, News
 from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.errors import UnreadableError
-from callscope.model.call import Call
 from callscope.model.event import Event
 from callscope.model.turn import Turn
 
@@ -62,28 +60,24 @@ def _one(archive: Path, call: str) -> Iterator[News]:
     follower = CallFollower(listing.find_call(archive, call, now_ms=now), now_ms=now, from_now=False)
     while True:
         if follower.call.status == UNREADABLE:
-            raise UnreadableError(unreadable(follower.call))
-        yield from follower.look(now_ms=now_ms())
+            raise UnreadableError(why_unreadable(follower.call))
         if follower.ended:
             return
-        time.sleep(_LOOK_EVERY_SECONDS)
+        yield from follower.look(now_ms=now_ms())
+        if not follower.ended:
+            time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def _all(archive: Path) -> Iterator[News]:
     listing.require_root(archive)
     follower = ArchiveFollower(archive, now_ms=now_ms())
     for call in follower.unreadable:
-        click.echo(f"callscope: {clean(unreadable(call))}; not followed", err=True)
+        click.echo(f"callscope: {clean(why_unreadable(call))}; not followed", err=True)
     going_on = figures.count(len(follower.calls), "call")
     click.echo(f"{going_on} in progress in {clean(archive)}; Ctrl-C ends", err=True)
     while True:
         yield from follower.look(now_ms=now_ms())
         time.sleep(_LOOK_EVERY_SECONDS)
-
-
-def unreadable(call: Call) -> str:
-    """What is said of a call whose metadata cannot be read."""
-    return f"{call.path}/{METADATA} cannot be read: check its owner and mode"
 
 
 class _Printer:
