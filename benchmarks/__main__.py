@@ -25,6 +25,7 @@ COMPARED = {
     "busy": ("nothing", "callscope", "patter"),
     "flood": ("nothing", "callscope", "patter"),
     "disabled": ("callscope",),
+    "imported": ("callscope", "patter"),
     "killed": ("callscope", "patter"),
 }
 TITLES = {
@@ -32,6 +33,7 @@ TITLES = {
     "busy": "5,000 calls, 10,000 rows/s, 60 s",
     "flood": "As many rows as go through, 100 calls",
     "disabled": "A logger that is off",
+    "imported": "Import, nine fresh processes",
     "killed": "kill -9 at 2,000 rows/s, nine times",
 }
 

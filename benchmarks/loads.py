@@ -117,6 +117,17 @@ def disabled(_: str) -> dict[str, Any]:
     return {"call_us": cost(CallLogger(None).start_call("a")), "empty_method_us": cost(Empty())}
 
 
+def imported(name: str) -> dict[str, Any]:
+    """Time until the recorder can be used in a fresh process, the interpreter's own start left out."""
+    module = {"callscope": "callscope", "patter": "getpatter.services.call_log"}[name]
+    program = f"import time; begun = time.perf_counter(); import {module}; print(time.perf_counter() - begun)"
+    times = [
+        float(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout) * 1000
+        for _ in range(9)
+    ]
+    return {"import_p50_ms": percentile(times, 0.5)}
+
+
 def killed(name: str) -> dict[str, Any]:
     """Rows lost by kill -9 at 2,000 rows/s: those handed over before the kill and not on disk, over several kills."""
     program = "import sys; from benchmarks.loads import victim; victim(sys.argv[1], sys.argv[2])"
@@ -175,6 +186,7 @@ LOADS: dict[str, Callable[[str], dict[str, Any]]] = {
     "busy": _on_a_loop(paced, calls=5000, rows_per_second=10_000, seconds=60),
     "flood": _on_a_loop(flood, rows=200_000),
     "disabled": disabled,
+    "imported": imported,
     "killed": killed,
 }
 

@@ -68,7 +68,7 @@ def main() -> None:
 
         call.end(status="completed", reason="the caller hung up")
     logger.close()
-    print(f"recorded: {call.path}" if call.enabled else "nothing recorded: PATTER_LOG_DIR is not set")
+    print(f"recorded: {call.path}" if call.path else "nothing recorded: PATTER_LOG_DIR is not set")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,27 @@ def test_retention_deletes_nothing_younger_and_leaves_nothing_much_older(
     left = {int(name.split("-")[1]) for name in names(root)}
     assert {age for age in ages if days == 0 or age <= days} <= left
     assert days == 0 or all(age <= days + 1 for age in left)
+
+
+def test_what_dead_writers_lost_is_forgotten_when_it_is_older_than_the_retention(tmp_path: Path) -> None:
+    alive = WriterFile(tmp_path, "alive")
+    for name in ("old", "young", "torn"):
+        WriterFile(tmp_path, name).close(keep=True)
+    signs = tmp_path / ".callscope" / "writers"
+    (signs / "torn.json").write_text("{")
+    for name in ("alive", "old", "torn"):
+        touch(signs / f"{name}.json", NOW_MS - 30 * DAY_MS)
+    touch(signs / "young.json", NOW_MS - 30 * DAY_MS + 1000)
+
+    assert prune(tmp_path, days=0, now_ms=NOW_MS).ledgers == ()
+    told = prune(tmp_path, days=30, now_ms=NOW_MS, dry_run=True)
+    assert len(list(signs.iterdir())) == 4
+    done = prune(tmp_path, days=30, now_ms=NOW_MS)
+
+    assert told.ledgers == done.ledgers == (str(signs / "old.json"), str(signs / "torn.json"))
+    assert sorted(path.name for path in signs.iterdir()) == ["alive.json", "young.json"]
+    alive.close(keep=False)
+
+
+def touch(path: Path, at_ms: int) -> None:
+    os.utime(path, (at_ms / 1000, at_ms / 1000))

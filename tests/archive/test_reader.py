@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from call_tree import MINUTE_MS, NOW_MS, dead_writer, envelope, open_envelope, row, touch_all, ts, write_call
 
+from callscope.archive.envelope import status_of
 from callscope.archive.liveness import WriterFile
 from callscope.archive.reader import read_call, read_envelope
 from callscope.model.wire import parse_ts
@@ -371,3 +372,95 @@ def test_a_call_that_is_not_there_is_abandoned_with_a_problem(tmp_path: Path) ->
 
     assert record.call.status == "abandoned"
     assert [problem.file for problem in record.problems] == ["metadata.json"]
+
+
+def spoken(offset_ms: int, text: str | None, **data: object) -> dict[str, object]:
+    return row(ts=ts(offset_ms), type="agent_text", data={"text": text, **data})
+
+
+def test_words_that_began_to_play_before_the_writer_died_are_the_agents_last_turn(tmp_path: Path) -> None:
+    path = write_call(
+        tmp_path,
+        metadata=open_envelope(callscope=dead_writer()),
+        transcript=[
+            row(ts=ts(0), turn_index=0, role="assistant", text="Hello. How are you?", duration_ms=2000.4),
+            row(ts=ts(3000), turn_index=1, role="user", text="fine"),
+        ],
+        events=[spoken(0, "Hello."), spoken(1500, "How are you?"), spoken(4000, "Good."), spoken(5200, "Bye.")],
+    )
+
+    record = read_call(path, now_ms=NOW_MS)
+
+    last = record.turns[-1]
+    assert last is record.unwritten
+    assert (last.role, last.text, last.heard) == ("assistant", "Good. Bye.", "Good. Bye.")
+    assert (last.ts_ms, last.turn_index, last.duration_ms) == (parse_ts(ts(4000)), 2, 1200)
+    assert [problem.file for problem in record.problems] == ["transcript.jsonl"]
+    assert "the agent was speaking when its writer died" in record.problems[0].message
+    assert record.call.turns == read_envelope(path, now_ms=NOW_MS).turns == 3
+
+
+def test_a_turn_that_has_its_row_is_not_told_twice(tmp_path: Path) -> None:
+    path = write_call(
+        tmp_path,
+        metadata=open_envelope(callscope=dead_writer()),
+        transcript=[row(ts=ts(1), turn_index=0, role="assistant", text="Hello. Bye.", duration_ms=1498.6)],
+        events=[spoken(0, "Hello."), spoken(1500, "Bye.")],
+    )
+
+    record = read_call(path, now_ms=NOW_MS)
+
+    assert (len(record.turns), record.unwritten, record.problems) == (1, None, ())
+    assert read_envelope(path, now_ms=NOW_MS).turns == 1
+
+
+def test_the_first_words_of_a_call_may_be_all_there_is(tmp_path: Path) -> None:
+    path = write_call(tmp_path, metadata=open_envelope(callscope=dead_writer()), events=[spoken(300, "Hello")])
+
+    record = read_call(path, now_ms=NOW_MS)
+
+    assert [(turn.text, turn.turn_index) for turn in record.turns] == [("Hello", 0)]
+    assert record.call.turns == read_envelope(path, now_ms=NOW_MS).turns == 1
+
+
+def test_words_that_were_kept_off_the_disk_have_a_length(tmp_path: Path) -> None:
+    events = [spoken(0, None, text_length=5), spoken(900, None, text_length=7)]
+    path = write_call(tmp_path, metadata=open_envelope(callscope=dead_writer()), events=events)
+
+    last = read_call(path, now_ms=NOW_MS).turns[-1]
+
+    assert (last.text, last.heard, last.text_length) == (None, None, 12)
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "in_progress"])
+def test_the_turns_of_a_call_that_is_not_abandoned_are_its_rows(tmp_path: Path, status: str) -> None:
+    writer = WriterFile(tmp_path, "alive")
+    path = write_call(
+        tmp_path,
+        metadata=envelope(status=status, callscope={"writer": {"id": "alive"}}),
+        events=[spoken(300, "Hello"), row(type="agent_text", data={"text": 3})],
+    )
+
+    assert read_call(path, now_ms=NOW_MS).turns == ()
+    writer.close(keep=False)
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [
+        ("completed", "completed"),
+        (" Completed ", "completed"),
+        ("CANCELLED", "canceled"),
+        ("no-answer", "no_answer"),
+        ("No Answer", "no_answer"),
+        ("in-progress", "in_progress"),
+        ("ringing", "in_progress"),
+        ("Timeout", "failed"),
+        ("abandoned", "abandoned"),
+        ("unreadable", None),
+        ("voicemail", None),
+        ("", None),
+    ],
+)
+def test_any_writers_word_for_a_status_is_the_schemas_or_none(word: str, status: str | None) -> None:
+    assert status_of(word) == status

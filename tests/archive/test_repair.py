@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from call_tree import MINUTE_MS, NOW_MS, dead_writer, envelope, open_envelope, row, snapshot, touch_all, ts, write_call
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from callscope.archive.liveness import WriterFile
 from callscope.archive.reader import read_call
 from callscope.archive.repair import KEPT_AS, repair, repair_call
+from callscope.archive.verify import verify_call
+from callscope.model.documents import TurnRow
 
 ROWS = [
     row(ts=ts(1000), turn_index=0, role="user", text="hi"),
@@ -22,6 +25,7 @@ EVENTS = [
     row(ts=ts(3000), type="usage", data={"service": "llm", "provider": "openai", "model": "gpt", "input_tokens": 5}),
     row(ts=ts(4000), type="usage", data={"service": "llm", "provider": "openai", "model": "gpt", "input_tokens": 7}),
 ]
+USER = row(ts=ts(5000), turn_index=2, role="user", text="where is it")
 
 
 def metadata(path: Path) -> dict[str, Any]:
@@ -167,6 +171,129 @@ def test_what_a_link_points_to_is_not_touched(tmp_path: Path, target: str) -> No
 
     assert outside.read_text() == '{"status": "in_progress"}'
     assert (path / target).is_symlink()
+
+
+def ledger(root: Path, writer: str, **fields: Any) -> None:
+    sign = WriterFile(root, writer)
+    sign.beat({"writer": {"id": writer, "host": "here"}, **fields})
+    sign.close(keep=True)
+
+
+def told(path: Path) -> list[str]:
+    return [problem.message for problem in verify_call(path, now_ms=NOW_MS).problems]
+
+
+def started(**counts: Any) -> dict[str, Any]:
+    """What callscope says at the start of a call whose writer is gone."""
+    return {**dead_writer(), "exchanges": 0, "accepted": 0, "written": 0, "lost": {}, **counts}
+
+
+def test_a_closed_call_has_the_ledger_of_its_rows_instead_of_the_starts_zeros(tmp_path: Path) -> None:
+    path = write_call(tmp_path, metadata=open_envelope(callscope=started()), transcript=ROWS, events=EVENTS)
+
+    assert kinds(path) == ["closed"]
+
+    ours = metadata(path)["callscope"]
+    assert (ours["accepted"], ours["written"], ours["lost"], ours["exchanges"]) == (4, 4, {}, 1)
+    assert told(path) == []
+
+
+def test_what_a_killed_writer_lost_is_taken_from_its_own_file(tmp_path: Path) -> None:
+    ledger(tmp_path, "gone", lost={"disk_full": 9}, calls={"call-1": {"disk_full": 6}, "other": {"disk_full": 3}})
+    ledger(tmp_path, "else", lost={"disk_full": 2}, calls={"call-1": {"disk_full": 2}})
+    callscope = started(lost={"disk_full": 4, "invalid": 1})
+    path = write_call(tmp_path, metadata=open_envelope(callscope=callscope), transcript=ROWS, events=EVENTS)
+
+    repair_call(path, now_ms=NOW_MS)
+
+    ours = metadata(path)["callscope"]
+    assert (ours["accepted"], ours["written"], ours["lost"]) == (11, 4, {"disk_full": 6, "invalid": 1})
+    assert told(path) == ["rows were lost: 6 disk_full, 1 invalid"]
+
+
+def test_a_call_whose_metadata_was_lost_too_gets_its_writer_and_losses_from_the_writers_file(tmp_path: Path) -> None:
+    ledger(tmp_path, "gone", lost={"disk_full": 6}, calls={"call-1": {"disk_full": 6}})
+    path = write_call(tmp_path, transcript=ROWS[:1])
+    touch_all(path, NOW_MS - 60 * MINUTE_MS)
+
+    repair_call(path, now_ms=NOW_MS)
+
+    ours = metadata(path)["callscope"]
+    assert (ours["accepted"], ours["written"], ours["lost"]) == (7, 1, {"disk_full": 6})
+    assert ours["writer"] == {"id": "gone", "host": "here"}
+
+
+@pytest.mark.parametrize("calls", [None, [], {"call-1": 3}, {"call-1": {"disk_full": "many"}}, {"other": {"x": 1}}])
+def test_a_writers_file_that_does_not_tell_of_the_call_changes_nothing(tmp_path: Path, calls: Any) -> None:
+    ledger(tmp_path, "gone", lost={"disk_full": 6}, calls=calls)
+    path = write_call(tmp_path, metadata=open_envelope(callscope=started()), transcript=ROWS)
+
+    repair_call(path, now_ms=NOW_MS)
+
+    assert (metadata(path)["callscope"]["accepted"], metadata(path)["callscope"]["lost"]) == (2, {})
+
+
+SPOKEN = [
+    row(ts=ts(2500), type="agent_text", data={"text": "hello"}),
+    row(ts=ts(6000), type="agent_text", data={"text": "Let me look.", "request_id": "1"}),
+    row(ts=ts(7500), type="agent_text", data={"text": " It was shipped. ", "request_id": "1"}),
+]
+
+
+def test_what_the_agent_was_saying_when_its_writer_died_gets_its_row_once(tmp_path: Path) -> None:
+    path = write_call(
+        tmp_path, metadata=open_envelope(callscope=started()), transcript=[*ROWS, USER], events=[*EVENTS, *SPOKEN]
+    )
+    before = read_call(path, now_ms=NOW_MS)
+
+    assert kinds(path) == ["spoken", "closed"]
+
+    last = json.loads((path / "transcript.jsonl").read_text().splitlines()[-1])
+    assert msgspec.convert(last, TurnRow, strict=True).heard == "Let me look. It was shipped."
+    after = read_call(path, now_ms=NOW_MS)
+    assert after.turns == before.turns
+    assert (after.unwritten, after.problems, after.call.turns) == (None, (), 4)
+    assert metadata(path)["callscope"]["written"] == 9
+    assert told(path) == []
+    assert kinds(path) == []
+
+
+def test_a_torn_row_does_not_harm_the_agents_last_one(tmp_path: Path) -> None:
+    transcript = b"".join(json.dumps(each).encode() + b"\n" for each in ROWS) + b'{"schema_version": "1.0", "ts'
+    path = write_call(tmp_path, metadata=open_envelope(), transcript=transcript, events=SPOKEN)
+    touch_all(path, NOW_MS - 60 * MINUTE_MS)
+
+    assert kinds(path) == ["newline", "spoken", "closed"]
+
+    assert [turn.text for turn in read_call(path, now_ms=NOW_MS).turns] == [
+        "hi",
+        "hello",
+        "Let me look. It was shipped.",
+    ]
+    assert metadata(path)["turns"] == 3
+
+
+def test_an_abandoned_call_that_was_closed_without_the_agents_last_turn_gets_it_too(tmp_path: Path) -> None:
+    callscope = started(accepted=5, written=5)
+    closed = envelope(status="abandoned", turns=2, callscope=callscope, error=None)
+    path = write_call(tmp_path, metadata=closed, transcript=ROWS, events=SPOKEN)
+    assert "callscope repair" in told(path)[0]
+
+    assert kinds(path) == ["spoken"]
+
+    assert (metadata(path)["turns"], metadata(path)["callscope"]["written"]) == (3, 6)
+    assert told(path) == []
+    assert kinds(path) == []
+
+
+def test_a_dry_run_tells_of_the_agents_last_turn_and_does_not_write_it(tmp_path: Path) -> None:
+    path = write_call(tmp_path, metadata=open_envelope(callscope=started()), transcript=ROWS, events=SPOKEN)
+    before = snapshot(path)
+
+    dry = repair_call(path, now_ms=NOW_MS, dry_run=True)
+
+    assert snapshot(path) == before
+    assert dry == repair_call(path, now_ms=NOW_MS)
 
 
 _junk = st.none() | st.binary(max_size=60) | st.sampled_from([b"{", json.dumps(ROWS[0]).encode(), b'{"status":"x"}\n'])

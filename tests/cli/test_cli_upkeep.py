@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
-from sample_calls import append, run, write
+from sample_calls import START_MS, append, run, write
 
 from callscope.archive.liveness import WriterFile
 from callscope.cli.commands.prune import _bytes
@@ -151,8 +152,10 @@ def test_doctor_tells_of_everything_that_is_wrong_and_what_to_do(tmp_path: Path)
     assert done.returncode == 1
     assert "PATTER_LOG_REDACT_PHONE='masked' is not understood" in done.stdout
     assert "1 call was never closed, the writer is gone: run `callscope repair`" in done.stdout
-    assert "5 rows were lost (disk_full): make room" in done.stdout
-    assert "1 row was lost (permission)" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "5 rows were lost (disk_full), the last by" in said
+    assert "make room on the disk" in said
+    assert "1 row was lost (permission)" in said
 
 
 def test_doctor_tells_the_same_as_json_without_the_key_of_the_hashes(tmp_path: Path) -> None:
@@ -167,8 +170,77 @@ def test_doctor_tells_the_same_as_json_without_the_key_of_the_hashes(tmp_path: P
 
 
 def test_doctor_looks_at_a_root_that_is_not_there_without_making_it(tmp_path: Path) -> None:
-    done = run("doctor", "--root", str(tmp_path / "new" / "root"))
+    done = run("doctor", environ={"PATTER_LOG_DIR": str(tmp_path / "new" / "root")})
 
     assert done.returncode == 0
-    assert "not there yet" in " ".join(done.stdout.split())
+    assert "(writable, not there yet;" in " ".join(done.stdout.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_takes_a_root_that_is_given_and_not_there_for_a_mistake_as_every_command_does(tmp_path: Path) -> None:
+    done = run("doctor", "--root", str(tmp_path / "none"))
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("callscope: there is no directory")
+
+
+@pytest.mark.parametrize(
+    ("root", "why"),
+    [
+        ("link", "is a symbolic link that leads nowhere"),
+        ("link/below", "is a symbolic link that leads nowhere"),
+        ("file", "is no directory"),
+        ("file/below", "is no directory"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_doctor_says_that_a_root_cannot_be_made(tmp_path: Path, root: str, why: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+
+    done = run("doctor", environ={"PATTER_LOG_DIR": str(tmp_path / root)})
+
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 1
+    assert why in said
+    assert "set PATTER_LOG_DIR to another directory" in said
+    assert "Nothing is wrong" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
+
+
+def test_doctor_says_until_when_rows_were_lost(tmp_path: Path) -> None:
+    write(tmp_path, "lossy", callscope={"writer": {"id": "w1"}, "lost": {"permission": 3}})
+    ledger = WriterFile(tmp_path, "w2")
+    ledger.beat({"writer": {"id": "w2"}, "lost": {"disk_full": 5}})
+    ledger.close(keep=True)
+    os.utime(tmp_path / ".callscope/writers/w2.json", (START_MS / 1000,) * 2)
+
+    done = run("doctor", "--root", str(tmp_path))
+
+    assert "lost       5 disk_full (until 2026-11-21), 3 permission (until 2026-11-20)" in done.stdout
+    assert "5 rows were lost (disk_full), the last by 2026-11-21: make room" in " ".join(done.stdout.split())
+
+
+def test_doctor_forgets_losses_once_prune_has_deleted_what_tells_of_them(tmp_path: Path) -> None:
+    ledger = WriterFile(tmp_path, "gone")
+    ledger.beat({"writer": {"id": "gone"}, "lost": {"disk_full": 1000}})
+    ledger.close(keep=True)
+    path = tmp_path / ".callscope/writers/gone.json"
+    os.utime(path, (START_MS / 1000 - 10**9,) * 2)
+    assert run("doctor", "--root", str(tmp_path)).returncode == 1
+
+    told = run("prune", "--root", str(tmp_path)).stdout
+
+    assert str(path) in told
+    assert run("doctor", "--root", str(tmp_path)).returncode == 0
+
+
+def test_doctor_tells_the_losses_of_a_killed_writer_once_before_and_after_the_repair(tmp_path: Path) -> None:
+    dead(tmp_path)
+    ledger = WriterFile(tmp_path, "gone")
+    ledger.beat({"writer": {"id": "gone"}, "lost": {"disk_full": 7}, "calls": {"dead": {"disk_full": 7}}})
+    ledger.close(keep=True)
+
+    for _ in range(2):
+        assert "7 rows were lost (disk_full)" in run("doctor", "--root", str(tmp_path)).stdout
+        run("repair", "--root", str(tmp_path))

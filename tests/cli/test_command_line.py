@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sample_calls import HOSTILE, _command, _environ, run, write, write_order_call
+from sample_calls import HOSTILE, _command, _environ, append, run, write, write_order_call
 
 import callscope
 from callscope.cli.main import COMMANDS
@@ -85,6 +85,16 @@ def test_a_mistake_is_one_clear_line_and_an_exit_code(tmp_path: Path, args: list
     assert words in done.stderr
 
 
+@pytest.mark.parametrize("command", ["ls", "verify", "doctor", "prune", "repair", "tail"])
+def test_what_is_wrong_with_the_root_is_one_line_too(tmp_path: Path, command: str) -> None:
+    lines = run(command, "--root", f"{tmp_path}/two\nlines")
+    nobody = run(command, environ={"PATTER_LOG_DIR": "~nosuchuser/x"})
+
+    assert (lines.returncode, lines.stdout, lines.stderr.count("\n")) == (3, "", 1)
+    assert (nobody.returncode, nobody.stdout, nobody.stderr.count("\n")) == (2, "", 1)
+    assert "~nosuchuser" in nobody.stderr
+
+
 def test_hostile_arguments_are_harmless_in_messages(tmp_path: Path) -> None:
     write(tmp_path, "somebody")
 
@@ -101,14 +111,27 @@ def test_an_archive_may_be_named_by_the_environment(tmp_path: Path) -> None:
     assert "somebody" in run("ls", environ={"PATTER_LOG_DIR": str(tmp_path)}).stdout
 
 
-def test_a_reader_that_goes_away_is_no_error_worth_a_word(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("ls", "--limit", "300", "--json"),
+        ("ls", "--limit", "300"),
+        ("show", "CA0"),
+        ("show", "CA0", "--json"),
+        ("verify",),
+    ],
+    ids=" ".join,
+)
+def test_a_reader_that_goes_away_is_no_error_worth_a_word(tmp_path: Path, args: tuple[str, ...]) -> None:
+    directory = write_order_call(tmp_path)
+    append(directory / "transcript.jsonl", *({"role": "user", "text": "x" * 5000} for _ in range(100)))
     for number in range(300):
         write(tmp_path, f"call-{number}-{'x' * 50}")
-    command = _command(("ls", "--root", str(tmp_path), "--limit", "300", "--json"))
+    command = _command((*args, "--root", str(tmp_path)))
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environ(None)) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        process.stdout.read(10)
+        process.stdout.read(1)
         process.stdout.close()
         said = process.stderr.read()
 

@@ -132,7 +132,7 @@ def test_a_bot_without_a_line_of_ours_leaves_the_same_record(other_bots: OtherBo
 
 def test_what_the_agent_said_is_told_while_it_plays_in_no_more_events_than_sentences(other_bots: OtherBots) -> None:
     recorded = read(other_bots.one_line, "*")
-    texts = [told["text"] for told in recorded.data_of("agent_text")]
+    texts = [str(told["text"]) for told in recorded.data_of("agent_text")]
     said = " ".join(text for role, text in recorded.spoken() if role == "assistant")
     assert " ".join(texts) == said
     assert len(texts) <= sum(said.count(end) for end in ".!?")

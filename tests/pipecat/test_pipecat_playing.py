@@ -185,3 +185,13 @@ def test_of_sentences_that_are_announced_together_each_begins_when_those_before_
             playing.plays(word(said, "first"), at_ms)
 
     assert told(killed_in_the_second) == SENTENCES[:2]
+
+
+def test_words_that_never_sound_do_not_pile_up(told: Any) -> None:
+    def mute(playing: Playing) -> None:
+        for at_ms in range(5_000):
+            playing.plays(word("word"), at_ms)
+        playing.starts(5_000)
+
+    (text,) = told(mute)
+    assert len(text.split()) == 1_024

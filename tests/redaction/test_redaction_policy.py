@@ -161,7 +161,7 @@ def test_a_party_is_masked_under_every_key_of_one_at_any_depth(key: str, policy:
         key: number,
         "call": {key: number, "more": [{key: 15551234567}]},
         "b": {key: [number, 15551234567, {"number": number}]},
-        "c": {key: {"phone": 15551234567.0, "joined_at": 1_700_000_000, "seconds": 12345678}},
+        "c": {key: {"phone": 15551234567.0, "joined_at": 1_700_000_000, "seconds": 98989898}},
         "d": {key: f'"Bob" <sip:{number}@pbx.example.com>;tag=1'},
         "e": {key: number.encode()},
         "f": {key: f"whatsapp:{number}"},
@@ -174,7 +174,7 @@ def test_a_party_is_masked_under_every_key_of_one_at_any_depth(key: str, policy:
             key: masked,
             "call": {key: masked, "more": [{key: masked}]},
             "b": {key: [masked, masked, {"number": masked}]},
-            "c": {key: {"phone": masked, "joined_at": 1_700_000_000, "seconds": 12345678}},
+            "c": {key: {"phone": masked, "joined_at": 1_700_000_000, "seconds": 98989898}},
             **{name: {key: masked} for name in "defgh"},
         }
     hashed = event_data("x", data, Policy(phone="hash_only", transcript=policy.transcript))

@@ -98,7 +98,7 @@ ORDINARY = [
     "1234567 tokens",
     "ttfb 0.12345678901 s",
     "took 555.1234567 ms",
-    "at 52.5200066, 113.4049540",
+    "at 113.4049540 east",
     "connect to 127.100.100.200:8080",
     "000:12:30, 12:30:45:123 and 1:30 to 2:45",
     "work at dot com companies",
@@ -205,7 +205,7 @@ FRAGMENTS = st.sampled_from(
         "account", "pin", "is", "last",
         "ending", "in", "code", "error", "dollars", "at", "dot", "com", "gmail", "@", "a.b@c.de", ".", ",", ":",
         "555-1234", "4111 1111", "12", "2020", "2026-11-21", "10:30", "$", "+", "(", ")", "DE89", "x", "\n", "\ud800",
-        "key=", "sk-a1b2c3d4e5f6g7h8", "[card]", "[account]", "[secret]", "://", "password:", "Bearer",
+        "(at)", "(dot)", "|", "1111:1111", "followed by", "~", "=", "key=", "sk-a1b2c3d4e5f6g7h8", "[card]", "[account]", "[secret]", "://", "password:", "Bearer",
     ]
 )  # fmt: skip
 
@@ -221,7 +221,7 @@ def test_redacting_takes_any_text_and_is_done_after_once(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["1", "a", " ", "@", "a1", "4111 1111 1111 1111 or ", "four one ", "AB12 ", "a@", "pin 123 ", "://:", "sk-", "key=",
-     "j o h n at g m a i l dot com ", "-----BEGIN PRIVATE KEY-----", "1.", "double ", "authorization: ", "Aa1_"],
+     "j o h n at g m a i l dot com ", "a(at)", "(at", "4111:", "1|", "1.1.1.1:", "at a b ", "-----BEGIN PRIVATE KEY-----", "1.", "double ", "authorization: ", "Aa1_"],
 )  # fmt: skip
 def test_ten_million_hostile_characters_end_in_seconds(piece: str) -> None:
     text = piece * (10_000_000 // len(piece))

@@ -126,7 +126,7 @@ def lost_rows(calls: Iterable[Call], writers: Iterable[Mapping[str, Any]]) -> di
 
 
 def lost_until(root: Path, calls: Iterable[Call], writers: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """By reason, a time after which no row was lost: the end of the calls and the last sign of the writers that tell."""
+    """By reason, a time after which no row was lost: until then the calls ended, and the writers lived, that tell."""
     newest: dict[str, int] = {}
     told = [(call.callscope.get("lost"), call.ended_at_ms or call.started_at_ms or 0) for call in calls]
     told += [(ledger.get("lost"), _touched_ms(root, ledger)) for ledger in writers]

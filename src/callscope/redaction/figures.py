@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from callscope.redaction import spans, spoken
@@ -19,6 +20,7 @@ _MOMENTS_TO: Final = 3_000_000_000
 """Unix seconds, 2001 to 2065; also looked for in milliseconds, microseconds and nanoseconds."""
 _LONGEST_PIECE: Final = 64
 """Characters of a list's text that may be one piece of a number; longer ones are texts of their own."""
+_PLACEHOLDER: Final = re.compile(r"\[[a-z]{3,7}\]")
 _GLANCES: Final = 8
 
 
@@ -78,7 +80,7 @@ def _runs(items: list[Any], key: str) -> list[list[tuple[int, str]]]:
 
 def _piece(item: Any, key: str) -> str:
     if isinstance(item, str):
-        return item if len(item) <= _LONGEST_PIECE else ""
+        return item if len(item) <= _LONGEST_PIECE and not _PLACEHOLDER.fullmatch(item) else ""
     if isinstance(item, bool) or not isinstance(item, int | float):
         return ""
     if not 0 <= item < _CARDS_TO or item != int(item) or is_measure(item, key):
@@ -90,8 +92,6 @@ def _together(run: list[tuple[int, str]]) -> dict[int, str]:
     """The pieces that are part of a private number, with their part of it replaced."""
     text = " ".join(piece for _, piece in run)
     found = spans.find(text[: personal.LONGEST], spoken.find)
-    if len(text) > personal.LONGEST:
-        found = spans.unite([*found, Span(personal.LONGEST, len(text), "number")])
     replaced: dict[int, str] = {}
     start = following = 0
     for index, piece in run:
@@ -104,7 +104,9 @@ def _together(run: list[tuple[int, str]]) -> dict[int, str]:
             span = found[look]
             inside.append(Span(max(span.start, start) - start, min(span.end, end) - start, span.label))
             look += 1
-        if inside:
+        if end > personal.LONGEST:
+            replaced[index] = "[number]"  # nobody looked at it
+        elif inside:
             replaced[index] = spans.replace(piece, inside)
         start = end + 1
     return replaced

@@ -61,6 +61,11 @@ def is_number(raw: str) -> bool:
     return bool(_SCHEME.match(_address(raw))) or (len(_digits(raw)) >= _SHORTEST_NUMBER and not _DATE.fullmatch(raw))
 
 
+def is_masked(raw: str) -> bool:
+    """Whether this is what `mask` or `hashed` leaves of a number."""
+    return bool(_MASKED.fullmatch(raw) or _HASHED.fullmatch(raw))
+
+
 def _address(raw: str) -> str:
     """Without the display name, and without what stands after the brackets of an address that has them."""
     named = _NAMED.fullmatch(raw) if len(raw) <= _MAX_NUMBER_CHARACTERS * 4 else None

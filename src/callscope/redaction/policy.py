@@ -212,6 +212,8 @@ class _Walk:
     def _text(self, value: str, kind: Kind) -> str | None:
         if kind == "party" and phone.is_number(value):
             return _party(value, self._policy)
+        if kind == "party" and phone.is_masked(value):
+            return value
         if not self._off:
             return personal.redact_id(value) if kind == "machine" else personal.redact(value)
         if (kind == "machine" or self._tokens) and _is_token(value) and personal.redact_id(value) is value:
@@ -223,10 +225,9 @@ class _Walk:
             new = _party_number(value, key, self._policy)
             if new is not value or self._policy.phone == "full":
                 return new
-        if kind == "machine":
-            new = "[card]" if figures.is_card(value) else value
-        else:
-            new = figures.redact(value, key)
+        if kind == "machine" and not figures.is_card(value):
+            return value
+        new = figures.redact(value, key)
         return None if self._off and new is not value else new
 
     def _container(self, value: Any, kind: Kind, depth: int, key: str) -> Any:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from callscope.recorder.call_log import CallLog
 
 _EVERY_MS: Final = 1_000
+_MAX_PARTS: Final = 1_024
+"""Words that wait to be told; they are only ever many where no sound comes."""
 _SENTENCE_ENDS: Final = (".", "!", "?", "…", "。", "！", "？", "।", "؟")
 
 
@@ -92,7 +94,8 @@ class Playing:
         if self._parts and context != self._context:
             self._tell(at_ms)
         self._context = context
-        self._parts.append((text, spaced))
+        if len(self._parts) < _MAX_PARTS:
+            self._parts.append((text, spaced))
         if text.rstrip().endswith(_SENTENCE_ENDS):
             if self._sounding:
                 self._tell(at_ms)
