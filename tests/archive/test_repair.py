@@ -177,6 +177,7 @@ def ledger(root: Path, writer: str, **fields: Any) -> None:
     sign = WriterFile(root, writer)
     sign.beat({"writer": {"id": writer, "host": "here"}, **fields})
     sign.close(keep=True)
+    os.utime(root / ".callscope" / "writers" / f"{writer}.json", (1, 1))  # another machine's sign of life, long ago
 
 
 def told(path: Path) -> list[str]:

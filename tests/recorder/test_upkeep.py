@@ -12,6 +12,7 @@ import pytest
 
 from callscope import CallLogger, Settings
 from callscope.archive.liveness import is_alive, read_ledgers
+from callscope.archive.paths import writers_dir
 from callscope.clock import now_ms
 from callscope.recorder import chores, guard
 from callscope.testing import Disk, call_dirs, metadata
@@ -149,6 +150,18 @@ def test_a_writer_shows_that_it_lives_and_takes_its_sign_away(tmp_path: Path) ->
 
     assert not is_alive(tmp_path, identity)
     assert read_ledgers(tmp_path) == []
+
+
+def test_a_writer_that_may_not_be_looked_at_counts_as_alive(tmp_path: Path) -> None:
+    logger = CallLogger(tmp_path)
+    logger.start_call("a")
+    logger.flush()
+    identity = metadata(call_dirs(tmp_path)[0])["callscope"]["writer"]
+    (writers_dir(tmp_path) / f"{identity['id']}.json").rename(tmp_path / "moved")
+    (writers_dir(tmp_path) / f"{identity['id']}.json").symlink_to(tmp_path / "moved")  # refused as a permission is
+
+    assert is_alive(tmp_path, identity)
+    logger.close()
 
 
 def test_the_ledger_of_a_writer_that_lost_rows_stays(tmp_path: Path) -> None:

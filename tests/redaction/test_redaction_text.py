@@ -21,7 +21,7 @@ REDACTED = [
     ("thirty seven eighty two, eight two two four six three one oh oh oh five", "[card]"),
     ("4111:1111:1111:1111", "[card]"),
     ("4111|1111|1111|1111", "[card]"),
-    ("4111 | 1111 | 1111 | 1111", "[card]"),
+    *((f"4111{between}1111{between}1111{between}1111", "[card]") for between in (" | ", " : ", "->", "::", "][")),
     *((f"it is 4111{separator}1111{separator}1111{separator}1111", "it is [card]") for separator in "~=$%&<>^\\@;"),
     ("card is 4111 then 1111 then 1111 and finally 1111", "card is [card]"),
     ("4111 followed by 1111 next 1111 lastly 1111", "[card]"),
@@ -100,6 +100,9 @@ ORDINARY = [
     "took 555.1234567 ms",
     "at 113.4049540 east",
     "connect to 127.100.100.200:8080",
+    "error 1006: 5551 left",
+    "$100 $200 $300 and 100% 200% 300%",
+    "$12,34,567.00 and €1.234.567,89 and $1000-2000 or $12345678.90 or 1000-2000 dollars",
     "000:12:30, 12:30:45:123 and 1:30 to 2:45",
     "work at dot com companies",
     "look at this (at) work",
@@ -205,7 +208,8 @@ FRAGMENTS = st.sampled_from(
         "account", "pin", "is", "last",
         "ending", "in", "code", "error", "dollars", "at", "dot", "com", "gmail", "@", "a.b@c.de", ".", ",", ":",
         "555-1234", "4111 1111", "12", "2020", "2026-11-21", "10:30", "$", "+", "(", ")", "DE89", "x", "\n", "\ud800",
-        "(at)", "(dot)", "|", "1111:1111", "followed by", "~", "=", "key=", "sk-a1b2c3d4e5f6g7h8", "[card]", "[account]", "[secret]", "://", "password:", "Bearer",
+        "(at)", "(dot)", "|", "1111:1111", "followed by", "~", "=",
+        "key=", "sk-a1b2c3d4e5f6g7h8", "[card]", "[account]", "[secret]", "://", "password:", "Bearer",
     ]
 )  # fmt: skip
 
@@ -221,7 +225,8 @@ def test_redacting_takes_any_text_and_is_done_after_once(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     ["1", "a", " ", "@", "a1", "4111 1111 1111 1111 or ", "four one ", "AB12 ", "a@", "pin 123 ", "://:", "sk-", "key=",
-     "j o h n at g m a i l dot com ", "a(at)", "(at", "4111:", "1|", "1.1.1.1:", "at a b ", "-----BEGIN PRIVATE KEY-----", "1.", "double ", "authorization: ", "Aa1_"],
+     "j o h n at g m a i l dot com ", "a(at)", "(at", "4111:", "1|", "1.1.1.1:", "at a b ",
+     "-----BEGIN PRIVATE KEY-----", "1.", "double ", "authorization: ", "Aa1_"],
 )  # fmt: skip
 def test_ten_million_hostile_characters_end_in_seconds(piece: str) -> None:
     text = piece * (10_000_000 // len(piece))

@@ -85,8 +85,10 @@ def is_alive(root: Path, writer: Mapping[str, Any]) -> bool:
     path = paths.writers_dir(root) / f"{name}.json"
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0))
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True  # not for this user to see: better in progress than wrongly abandoned, or repaired
     try:
         if fcntl is not None:
             try:

@@ -70,7 +70,7 @@ _AMOUNTS: Final = frozenset(
         "kb", "mb", "character", "char", "count", "total", "sum", "size", "length", "len", "index", "offset",
         "position", "seq", "sample", "frame", "packet", "chunk", "request", "report", "rate", "hz", "bps",
         "bitrate", "ratio", "percent", "price", "cost", "amount", "fee", "usd", "eur", "gbp", "cent", "seed",
-        "version", "limit", "max", "min", "mean", "avg", "median", "p50", "p90", "p95", "p99", "score",
+        "version", "pid", "limit", "max", "min", "mean", "avg", "median", "p50", "p90", "p95", "p99", "score",
     }
 )  # fmt: skip
 """Last words of the names of what is measured, counted or paid."""

@@ -38,9 +38,13 @@ _TOKEN: Final = re.compile(
 )
 """Placeholders, UUIDs, times of day and ports (which no run goes across), groups of digits, and words."""
 _GAP: Final = re.compile(
-    r"[\s.,;!?()/_+*#'\"|~\\\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff\u00ad\ufe0f\u20e3-]{0,16}|\W"
+    r"[\s.,;!?()/_+*#'\"|~\\\u2010-\u2015\u2212\u200b-\u200d\u2060\ufeff\u00ad\ufe0f\u20e3-]{0,16}"
+    r"|\s?[^\w\s:@%$€£¥]{1,2}\s?|\s:\s|::|\W"
 )
-"""What may stand between two numerals of one run: punctuation, or one of any character such as ``:``."""
+"""What may stand between two numerals of one run: punctuation, ``->`` and the like, or one of any character.
+
+"1006: 5551" are two numbers, and so are "$100 $200".
+"""
 _DIGIT: Final = re.compile(r"\d")
 _TIGHT: Final = frozenset(("", "-", "_", ".", "/", "\u2010", "\u2011"))
 _CUE_GAP: Final = 16
