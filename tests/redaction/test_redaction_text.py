@@ -24,7 +24,7 @@ REDACTED = [
     *((f"4111{between}1111{between}1111{between}1111", "[card]") for between in (" | ", " : ", "->", "::", "][")),
     *((f"it is 4111{separator}1111{separator}1111{separator}1111", "it is [card]") for separator in "~=$%&<>^\\@;"),
     ("card is 4111 then 1111 then 1111 and finally 1111", "card is [card]"),
-    ("4111 followed by 1111 next 1111 lastly 1111", "[card]"),
+    ("4111 followed by 1111 again 1111 lastly 1111", "[card]"),
     # phones
     ("555.1234567", "[phone]"),
     ("555123.4567", "[phone]"),

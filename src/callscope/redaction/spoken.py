@@ -58,7 +58,7 @@ _FILLERS: Final = frozenset(
     {
         "uh", "uhm", "um", "umm", "er", "erm", "ah", "eh", "hm", "hmm", "mm", "mhm", "well", "and", "then",
         "dash", "hyphen", "minus", "space", "slash", "dot", "period", "comma", "plus", "x", "ext",
-        "extension", "okay", "ok", "yeah", "yes", "sorry", "please", "finally", "lastly", "next", "again",
+        "extension", "okay", "ok", "yeah", "yes", "sorry", "please", "finally", "lastly", "again",
         "followed by",
     }
 )  # fmt: skip
