@@ -59,6 +59,27 @@ def test_a_process_that_ends_without_close_loses_nothing(tmp_path: Path) -> None
     assert metadata(directory)["status"] == "abandoned"
 
 
+def test_a_logger_that_was_let_go_before_the_exit_loses_nothing(tmp_path: Path) -> None:
+    result = run(
+        """
+        import sys
+        from callscope import CallLogger
+
+        def one_call():
+            with CallLogger(sys.argv[1]).start_call("a") as call:
+                for number in range(5000):
+                    call.turn("user", str(number))
+
+        one_call()
+        """,
+        tmp_path,
+    )
+
+    assert result.stderr == ""
+    assert len(texts(call_dirs(tmp_path)[0])) == 5000
+    assert metadata(call_dirs(tmp_path)[0])["status"] == "completed"
+
+
 def test_a_process_that_dies_of_an_exception_loses_nothing(tmp_path: Path) -> None:
     result = run(
         """
