@@ -36,8 +36,6 @@ _EXIT_SECONDS: Final = 5.0
 _MEGABYTE: Final = 1_000_000
 
 _loggers: weakref.WeakSet[CallLogger] = weakref.WeakSet()
-_writers: set[Writer] = set()
-"""Writers that are not done: one may outlive its logger by what still waits for the disk."""
 
 
 class CallLogger(PatterMethods):
@@ -213,12 +211,11 @@ class CallLogger(PatterMethods):
 
         buffer = Buffer(max_rows=self.settings.buffer_rows, max_bytes=self.settings.buffer_mb * _MEGABYTE)
         self._channel = Channel(path, buffer, Warnings())
-        self._writer = Writer(self._channel, self.settings, on_end=_writers.discard, write=write)
-        _writers.add(self._writer)
+        self._writer = Writer(self._channel, self.settings, write=write)
         buffer.start = self._writer.begin
         _loggers.add(self)
         # A logger that nobody has any more, and whose calls have ended (each holds it), takes its thread with it.
-        weakref.finalize(self, _let_go, self._writer).atexit = False
+        weakref.finalize(self, self._writer.stop).atexit = False
 
     def _order(self, kind: int, done: Callable[[], object]) -> bool:
         """Ask the writer for something; False when there is no writer that could do it."""
@@ -268,12 +265,6 @@ def _unpickle(root: Path | None, settings: Settings) -> CallLogger:
     return CallLogger(root, settings=settings)
 
 
-def _let_go(writer: Writer) -> None:
-    writer.stop()
-    if writer.thread is None:
-        _writers.discard(writer)
-
-
 def _after_fork_in_child() -> None:
     for logger in list(_loggers):
         logger._after_fork(in_child=True)  # noqa: SLF001 -- this module's own class
@@ -287,8 +278,6 @@ def _after_fork_in_parent() -> None:
 def _at_exit() -> None:
     for logger in list(_loggers):
         logger.close(_EXIT_SECONDS)
-    for writer in list(_writers):
-        writer.join(_EXIT_SECONDS)
 
 
 atexit.register(_at_exit)

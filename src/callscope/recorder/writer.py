@@ -58,14 +58,10 @@ class Writer:
     Args:
         channel: where the rows come from.
         settings: what may be written, and how much may wait.
-        on_end: called with this writer when its thread has done its last.
         write: puts bytes into a descriptor; `os.write` unless a test wants a failing disk.
     """
 
-    def __init__(
-        self, channel: Channel, settings: Settings, *, on_end: Callable[[Writer], None], write: Write = os.write
-    ) -> None:
-        self._on_end = on_end
+    def __init__(self, channel: Channel, settings: Settings, *, write: Write = os.write) -> None:
         self._channel = channel
         self._buffer = channel.buffer
         self._root = channel.root
@@ -163,7 +159,6 @@ class Writer:
         except Exception:  # noqa: BLE001 -- somebody waits for the end; see guard
             guard.caught("the writer's end", self._channel.warnings)
         self._stopped()
-        self._on_end(self)
 
     def _handle(self, row: kinds.Row) -> None:
         before = self._buffer.written
