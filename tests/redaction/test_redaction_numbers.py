@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callscope.model import wire
@@ -102,6 +102,7 @@ PIECES = st.integers(-5, 10**8) | st.sampled_from(
 )
 
 
+@example(["oh", 0, 100_000], "digits")
 @given(st.lists(PIECES | st.lists(PIECES), max_size=20), st.sampled_from(["digits", "from", "ts", "count", "pin"]))
 def test_any_list_is_done_after_once(items: list[Any], name: str) -> None:
     for policy in (FULL, REDACT, OFF):

@@ -54,11 +54,13 @@ def redact(value: float, key: str) -> float | str:
 def redact_list(items: list[Any], key: str) -> list[Any]:
     """The items, with a placeholder in each that makes a private number together with those beside it.
 
-    ``["4111", 1111, "1111", 1111]`` is a card; what is private on its own is left to be looked at on its own.
+    ``["4111", 1111, "1111", 1111]`` is a card; what is private on its own is left to be looked at on its own. Numbers
+    are looked at without the texts between them, too: ``off`` drops those, and a word must not hide a number.
     """
     for _ in range(_GLANCES):
         found: dict[int, str] = {}
-        for run in _runs(items, key):
+        numbers = [None if isinstance(item, str) else item for item in items]
+        for run in (*_runs(items, key), *_runs(numbers, key)):
             found.update(_together(run))
         if not found:
             break
