@@ -152,14 +152,14 @@ def test_no_field_of_a_call_takes_a_key_to_the_disk(transcript: Any, tmp_path: P
     logger = CallLogger(tmp_path, settings=Settings(transcript=transcript))
     call = logger.start_call(
         "a", trace_id=KEY, direction=KEY, telephony_provider=KEY, provider_mode=KEY, agent={"model": KEY},
-        labels={KEY: KEY}, framework={"name": KEY, "version": KEY},
+        labels={KEY: KEY, "path": f"/x/{KEY}"}, framework={"name": KEY, "version": KEY},
     )  # fmt: skip
     call.event(KEY, {KEY: KEY})
     call.usage(KEY, provider=KEY, model=KEY, input_tokens=KEY)
     call.turn(KEY, KEY, latency={KEY: KEY}, cost={"x": KEY}, heard=KEY)
     wrong: Any = KEY
     call.end(
-        status=KEY, error=KEY, reason=KEY, cost={"total": KEY}, latency={"p50_ms": KEY}, recording_path=KEY,
+        status=KEY, error=KEY, reason=KEY, cost={"total": KEY}, latency={"p50_ms": KEY}, recording_path=f"/x/{KEY}",
         turns=wrong, duration_ms=wrong,
     )  # fmt: skip
     logger.close()
@@ -216,6 +216,29 @@ def test_the_sums_of_a_call_with_two_processes_are_those_of_its_files(tmp_path: 
     assert envelope["turns"] == envelope["callscope"]["accepted"] == envelope["callscope"]["written"] == 101
     assert [row["turn_index"] for row in rows(directory)] == list(range(101))
     assert all(not check.problems for check in verify(tmp_path, now_ms=now_ms()))
+
+
+def test_a_fork_right_after_the_start_is_noticed_too(tmp_path: Path) -> None:
+    fork_program(
+        """
+        call = logger.start_call("a")
+        call.turn("user", "parent")
+        pid = os.fork()
+        if pid == 0:
+            while not (call.planned_path / "metadata.json").exists():
+                pass
+            call.turn("user", "child")
+            logger.flush()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        call.end()
+        logger.close()
+        """,
+        tmp_path,
+    )
+
+    envelope = metadata(call_dirs(tmp_path)[0])
+    assert envelope["turns"] == len(rows(call_dirs(tmp_path)[0])) == 2
 
 
 def test_the_end_that_a_child_wrote_first_stays(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class CallLogger(PatterMethods):
         self.settings = config.load() if settings is None else settings
         self._channel: Channel | None = None
         self._writer: Writer | None = None
+        self._handles: weakref.WeakSet[CallLog] = weakref.WeakSet()
         try:
             path = config.resolve_log_root(root) if isinstance(root, str) else root
             if path is None:
@@ -133,10 +134,12 @@ class CallLogger(PatterMethods):
         if channel.buffer.closed:
             log.warning("callscope: call %r begins after close(): it is not recorded", name)
         try:
-            return CallLog(name, channel, owner=self, at_ms=at_ms, fields=wire.plain(fields))
+            call = CallLog(name, channel, owner=self, at_ms=at_ms, fields=wire.plain(fields))
+            self._handles.add(call)
         except Exception:  # noqa: BLE001 -- never into the call; see guard
             guard.caught("CallLogger.start_call", channel.warnings)
             return OffCallLog(name)
+        return call
 
     def health(self) -> Health:
         """What was taken, written and lost so far, and what waits."""
@@ -253,7 +256,8 @@ class CallLogger(PatterMethods):
         channel, writer = self._channel, self._writer
         if channel is None or writer is None:
             return
-        writer.share_calls()
+        for call in list(self._handles):
+            call.shared = True
         if in_child:
             writer.abandon_inherited()
             channel.buffer.reset()

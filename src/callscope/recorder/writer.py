@@ -116,11 +116,6 @@ class Writer:
         thread.join(timeout_seconds)
         return not thread.is_alive()
 
-    def share_calls(self) -> None:
-        """After a fork: every open call has two processes now."""
-        for call in self.open_calls.copy():
-            call.shared = True
-
     def abandon_inherited(self) -> None:
         """In a forked child: close the descriptors that are the parent's."""
         self._appender.close_all()

@@ -216,9 +216,10 @@ class _Walk:
             return value
         if not self._off:
             return personal.redact_id(value) if kind == "machine" else personal.redact(value)
-        if (kind == "machine" or self._tokens) and _is_token(value) and personal.redact_id(value) is value:
-            return value
-        return None
+        if not _is_token(value) or personal.redact_id(value) is not value:
+            return None
+        # Of an id a long random token is expected; of a label it is a secret.
+        return value if kind == "machine" or (self._tokens and secrets.mask(value) is value) else None
 
     def _number(self, value: float, kind: Kind, key: str) -> Any:
         if kind == "party":
