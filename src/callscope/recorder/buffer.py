@@ -2,14 +2,15 @@
 
 Threads. `offer` runs on any thread, concurrently. `queue.SimpleQueue` is implemented in C: its ``put`` takes no Python
 lock, cannot block, and wakes the writer for each row, so that at most the row being written is at risk when the
-process is killed. (Measured alternatives: a 10 ms hold-off saves 6 µs of CPU a row and loses 9 rows on kill -9; an
-encode on the caller's thread costs 1 to 1.7 µs there instead of 0.3.)
+process is killed. (Tried instead: a writer that looks every 0.25 to 5 ms. It changed the cost of a row by less than the
+noise, and puts at risk what came since its last look. See docs/performance.md.)
 
 Bound. ``qsize`` is exact and atomic. The byte count is one number that callers add to and one that the writer adds to;
 an addition that is lost to a race would make the bound a little looser or tighter, never the ledger wrong.
 
-Ledger. A row is either put (then the writer counts it as written or lost) or dropped here, under a lock, which only
-a full buffer pays for. So accepted = written + lost + pending at every moment, and pending is 0 after `flush`.
+Ledger. A row is either put (then the writer counts it as written or lost) or dropped here, under a lock. Only a full
+buffer, sound, and the few rows that steer pay for it. So accepted = written + lost + pending at every moment, and
+pending is 0 after `flush`.
 
 Fork. The child has the parent's queue as it was, maybe with its lock held, and no writer thread. `reset` gives it a new
 queue and an empty ledger: the parent still has, and writes, what was in the old one.

@@ -23,7 +23,6 @@ from callscope.recorder.sound import Sound
 from callscope.redaction.policy import Policy
 from callscope.timeline.fold import Fold
 from callscope.timeline.summary import Summary
-from callscope.version import __version__
 
 
 class CallFile:
@@ -145,7 +144,6 @@ class CallFile:
         """metadata.json as of now; ``dropped`` is what never reached the writer."""
         lost = self.lost + dropped
         added = {
-            "version": __version__,
             "usage": [msgspec.to_builtins(line) for line in self._usage.lines()],
             "exchanges": self._summary.exchanges,
             "unanswered": self._summary.unanswered,

@@ -18,6 +18,7 @@ from callscope.model.wire import format_ts
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
 from callscope.timeline.outcome import Facts, Outcome, decide
+from callscope.version import __version__
 
 _PHONES: Final = ("caller", "callee")
 _WORDS: Final = ("trace_id", "direction", "telephony_provider", "provider_mode")
@@ -124,7 +125,7 @@ class Envelope:
         if recording:
             document["recording_path"] = recording
         document["callscope"] = {
-            "version": added.pop("version"),
+            "version": __version__,
             "writer": self.writer,
             "framework": fields["framework"],
             "end_reason": None if outcome is None else outcome.reason,

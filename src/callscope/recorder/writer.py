@@ -1,8 +1,8 @@
 """The one thread that touches the disk: redacts, encodes, appends, folds, replaces metadata.
 
-Its life: started by the first row, a daemon, ended by `Buffer`'s STOP. At interpreter exit `atexit` hands it the
-end of every open call and waits a little. In a forked child it does not exist; the child's first row starts
-another one, with its own identity, which goes on with the parent's calls without ending or owning them.
+Its life: started by the first row, a daemon, ended by `Buffer`'s STOP. At interpreter exit `atexit` orders it
+to stop, which ends every open call, and waits a little. In a forked child it does not exist; the child's first row
+starts another one, with its own identity, which goes on with the parent's calls: see `CallFile.recount`.
 
 Small batches: after `_BATCH` rows it looks after metadata, warnings and its sign of life, so that a flood of rows
 starves none of these. Every `os.write` lets other threads have the interpreter.
