@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from callscope.model.cost import Actual, CostLine, CostStatus
+
 Status = Literal["in_progress", "completed", "failed", "no_answer", "busy", "canceled", "abandoned"]
 
 
@@ -66,6 +68,16 @@ class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transcript: Literal["full", "redact", "off"]
 
 
+class FormerCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a call cost before it was priced anew."""
+
+    replaced_at: str
+    cost: dict[str, Any] | None
+    cost_status: str | None
+    cost_lines: list[dict[str, Any]]
+    cost_catalogue: str | None
+
+
 class Callscope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What callscope adds to the envelope."""
 
@@ -83,7 +95,14 @@ class Callscope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accepted: int
     written: int
     lost: dict[str, int]
+    cost_status: CostStatus
+    unpriced: int
+    cost_lines: list[CostLine]
     privacy: Privacy
+    cost_catalogue: str | msgspec.UnsetType = msgspec.UNSET
+    cost_problem: str | msgspec.UnsetType = msgspec.UNSET
+    actual: list[Actual] | msgspec.UnsetType = msgspec.UNSET
+    former_costs: list[FormerCost] | msgspec.UnsetType = msgspec.UNSET
     recording: Recording | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -37,6 +37,8 @@ tts_stopped            its last sound came; request_id*, audio_seconds, interrup
 barge_in               the caller spoke over the agent and the agent stopped; heard_characters,
                        generated_characters
 usage                  something billable; service*, provider, model, and units (see `usage`)
+budget                 what was spent crossed a threshold of a budget; budget*: its name, period*, threshold_percent*,
+                       spent_usd*, limit_usd*
 error                  something failed; message*, error_id, category, exception_type, stack, stage,
                        processor, provider, model, recovered, fatal, duplicate_of
 error_recovered        a stage that had failed did its work again; error_id*: the error that is got over;
@@ -84,6 +86,7 @@ TTS_FIRST_AUDIO: Final = "tts_first_audio"
 TTS_STOPPED: Final = "tts_stopped"
 BARGE_IN: Final = "barge_in"
 USAGE: Final = "usage"
+BUDGET: Final = "budget"
 ERROR: Final = "error"
 ERROR_RECOVERED: Final = "error_recovered"
 WARNING: Final = "warning"

@@ -1,0 +1,283 @@
+"""Which price applies: what was reported of a request, and a moment, to one dated entry.
+
+The user's own price for the model comes first, then their price for every model (``*``), then the list price times
+their discount. Each step that is not certain says so (`Found.assumed`); where nothing applies, `Found.reason`
+says what to do. An entry of another plan or service tier is never used.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+import msgspec
+
+from callscope.model.cost import USD, PriceSource
+from callscope.prices.catalogue import Catalogue
+from callscope.prices.entry import Entry, Model, Provider
+from callscope.prices.models import ModelIndex
+from callscope.prices.names import Biller, biller_of, model_names
+from callscope.prices.own import NONE, Discount, OwnPrices
+from callscope.prices.variants import Choice, Wanted, choose, fitting, is_active
+
+EVERY_MODEL: Final = "*"
+_ONE: Final = Decimal(1)
+_MS: Final = 1000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNDATED: Final = -1
+_MOST_CACHED: Final = 4096
+"""Kinds of request that are remembered. A process has some dozen; more are looked up each time anew."""
+_ADD_PRICE: Final = "add a [[price]] for it to your prices file: docs/prices.md"
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What `PriceBook.find` found."""
+
+    provider: Provider | None
+    """As the catalogue knows it; None also for one that only the user's prices know."""
+    entry: Entry | None = None
+    """None: unpriced, and ``reason`` says why and what to do; or a local provider, which nobody bills."""
+    source: PriceSource = "catalogue"
+    factor: Decimal = _ONE
+    """What the entry's rates are multiplied by: 1, or the user's discount."""
+    assumed: str | None = None
+    """What does not match exactly although the entry is used: the amount is ``estimated``."""
+    reason: str | None = None
+
+
+class _Request(NamedTuple):
+    """Everything about a request but its moment."""
+
+    service: str
+    provider: str | None
+    model: str | None
+    wanted: Wanted
+    addon_of: str | None = None
+    """The provider that ``model`` is an add-on of."""
+
+
+class _Subject(NamedTuple):
+    """What a request means at any moment."""
+
+    request: _Request
+    biller: Biller
+    provider: Provider | None
+    model: Model | None
+    assumed: tuple[str | None, ...]
+    reason: str | None
+
+
+class _Timeline:
+    """What was found for one kind of request, by stretch of time. Between two bounds nothing changes."""
+
+    __slots__ = ("bounds_ms", "found", "subject")
+
+    def __init__(self, subject: _Subject, bounds_ms: list[int]) -> None:
+        self.subject = subject
+        self.bounds_ms = bounds_ms
+        self.found: dict[int, Found] = {}
+
+
+class PriceBook:
+    """The catalogue with the user's own prices over it.
+
+    Threads may share one: what is remembered is only ever added, and would come out the same.
+    """
+
+    def __init__(self, catalogue: Catalogue, own: OwnPrices = NONE) -> None:
+        self.catalogue = catalogue
+        self.own = own
+        self.version = catalogue.version
+        self._timelines: dict[object, _Timeline] = {}
+        self._indexes: dict[str, ModelIndex] = {}
+        self._today_ms = _end_of_day(catalogue.version)
+
+    def find(
+        self,
+        service: str,
+        provider: str | None,
+        model: str | None,
+        *,
+        at_ms: int | None,
+        mode: str | None = None,
+        plan: str | None = None,
+        tier: str | None = None,
+        direction: str | None = None,
+        region: str | None = None,
+    ) -> Found:
+        """The price of one request.
+
+        Args:
+            service: one of `callscope.model.usage.SERVICES`.
+            provider: as reported: an id, an alias, a host.
+            model: as reported.
+            at_ms: Unix milliseconds of the request; None: the price at the catalogue's own date.
+            mode: ``streaming`` or ``batch``; None: streaming where the two are priced apart.
+            plan: the plan it is billed under; None: the user's, else the one that list prices are for.
+            tier: the service tier that the request asked for, as ``priority``.
+            direction: ``inbound`` or ``outbound``.
+            region: as the catalogue names it.
+        """
+        key = (service, provider, model, mode, plan, tier, direction, region)
+        timeline = self._timelines.get(key)
+        if timeline is None:
+            wanted = Wanted(mode=mode, plan=plan, tier=tier, direction=direction, region=region)
+            timeline = self._remember(key, _Request(service, provider, model, wanted))
+        index = _UNDATED if at_ms is None else bisect_right(timeline.bounds_ms, at_ms)
+        return timeline.found.get(index) or self._fill(timeline, index, at_ms)
+
+    def addon(self, found: Found, name: str, *, at_ms: int | None) -> Found:
+        """The price of an add-on, charged on top of what was found, under the same plan."""
+        provider, entry = found.provider, found.entry
+        if provider is None:
+            return Found(provider=None, reason=f'the add-on "{name}" is of no provider that is known; {_ADD_PRICE}')
+        service = entry.service if entry else ""
+        wanted = Wanted(mode=entry.mode, plan=entry.plan, region=entry.region) if entry else Wanted()
+        request = _Request(service, provider.id, name, wanted, addon_of=provider.id)
+        timeline = self._timelines.get(request) or self._remember(request, request)
+        index = _UNDATED if at_ms is None else bisect_right(timeline.bounds_ms, at_ms)
+        return timeline.found.get(index) or self._fill(timeline, index, at_ms)
+
+    def to_usd(self, amount: Decimal, currency: str, at_ms: int | None) -> Decimal | None:
+        """An amount in US dollars; None without an exchange rate for that day."""
+        if currency == USD:
+            return amount
+        rates = [rate for rate in self.own.exchange if rate.currency == currency]
+        if at_ms is not None:
+            rates = [rate for rate in rates if rate.as_of * _MS <= at_ms]
+        return amount * max(rates, key=lambda rate: rate.as_of).usd if rates else None
+
+    def _remember(self, key: object, request: _Request) -> _Timeline:
+        subject = self._subject(request)
+        timeline = _Timeline(subject, self._bounds_ms(subject))
+        if len(self._timelines) < _MOST_CACHED:
+            self._timelines[key] = timeline
+        return timeline
+
+    def _fill(self, timeline: _Timeline, index: int, at_ms: int | None) -> Found:
+        found = timeline.found[index] = self._at(timeline.subject, at_ms)
+        return found
+
+    def _subject(self, request: _Request) -> _Subject:
+        biller = biller_of(self.catalogue, self.own.hosts, request.provider, request.model)
+        if request.addon_of is not None:
+            biller = Biller(request.addon_of)
+        provider = self.catalogue.provider(biller.id) if biller.id else None
+        assumed = (biller.assumed,) if biller.assumed else ()
+        if provider is None or provider.local:
+            return _Subject(request, biller, provider, None, assumed, None)
+        index = self._indexes.get(provider.id)
+        if index is None:
+            index = self._indexes[provider.id] = ModelIndex(provider)
+        if request.addon_of is not None:
+            addon = index.addon(request.service, request.model or "")
+            return _Subject(request, biller, provider, addon, (), None)
+        match = index.match(request.service, request.model, direction=request.wanted.direction)
+        if match.assumed:
+            assumed = (*assumed, match.assumed)
+        return _Subject(request, biller, provider, match.model, assumed, match.reason)
+
+    def _bounds_ms(self, subject: _Subject) -> list[int]:
+        """Every moment at which what is found may change."""
+        dated: list[Entry | Discount] = list(subject.model.prices) if subject.model else []
+        dated += [entry for entry in self.own.prices if entry.provider == subject.biller.id]
+        dated += [discount for discount in self.own.discounts if discount.provider == subject.biller.id]
+        moments = {moment for one in dated for moment in (one.effective_from, one.effective_to) if moment is not None}
+        return sorted(moment * _MS for moment in moments)
+
+    def _at(self, subject: _Subject, at_ms: int | None) -> Found:
+        provider, model = subject.provider, subject.model
+        own = self._own(subject, at_ms)
+        if own is not None and own.entry is not None:
+            assumed = (subject.biller.assumed,) if own.entry.model == EVERY_MODEL else subject.assumed
+            return Found(
+                provider=provider, entry=own.entry, source="override", assumed=_joined((*assumed, *own.assumed))
+            )
+        if provider is None:
+            return Found(provider=None, reason=subject.biller.reason or self._unknown(subject))
+        if provider.local:
+            return Found(provider=provider, reason="runs on your own machine")
+        if model is None:
+            return Found(provider=provider, reason=subject.reason or self._unknown(subject))
+        choice = self._choice(subject, model, provider, at_ms)
+        if choice.entry is None:
+            return Found(provider=provider, reason=f"{provider.id} {model.model}: {choice.reason}; or {_ADD_PRICE}")
+        factor = self._factor(choice.entry, at_ms)
+        return Found(
+            provider=provider,
+            entry=choice.entry,
+            source="catalogue" if factor is None else "discount",
+            factor=_ONE if factor is None else factor,
+            assumed=_joined((*subject.assumed, *choice.assumed)),
+        )
+
+    def _choice(self, subject: _Subject, model: Model, provider: Provider, at_ms: int | None) -> Choice:
+        wanted = subject.request.wanted
+        wanted = wanted._replace(plan=wanted.plan or self.own.plans.get(provider.id))
+        entries = model.prices
+        if at_ms is None and self._today_ms is not None:
+            today_ms = self._today_ms
+            entries = tuple(one for one in entries if is_active(one.effective_from, one.effective_to, today_ms))
+        return choose(entries or model.prices, wanted, list_plan=provider.plan, at_ms=at_ms)
+
+    def _own(self, subject: _Subject, at_ms: int | None) -> Choice | None:
+        """The user's price: for the model under any of its names, else for every model of the service."""
+        request, id_ = subject.request, subject.biller.id
+        mine = [entry for entry in self.own.prices if entry.provider == id_ and _is_valid(entry, at_ms)]
+        if not mine:
+            return None
+        services = {request.service, subject.model.service if subject.model else request.service}
+        names = set(model_names(request.model, subject.provider)) if request.model else set()
+        if subject.model is not None:
+            names |= {subject.model.model.lower(), *subject.model.names}
+        plan = request.wanted.plan or self.own.plans.get(id_ or "")
+        for meant in (names, {EVERY_MODEL}) if request.addon_of is None else (names,):
+            pool = fitting(
+                (entry for entry in mine if entry.service in services and entry.model.lower() in meant),
+                request.wanted._replace(plan=plan),
+                listed=subject.model.prices if subject.model else (),
+            )
+            choice = choose(pool, request.wanted._replace(plan=None), list_plan=plan, at_ms=at_ms)
+            if choice.entry is not None:
+                return choice
+        return None
+
+    def _factor(self, entry: Entry, at_ms: int | None) -> Decimal | None:
+        discounts = [
+            discount
+            for discount in self.own.discounts
+            if discount.provider == entry.provider
+            and discount.service in {None, entry.service}
+            and _is_valid(discount, at_ms)
+        ]
+        if not discounts:
+            return None
+        return max(discounts, key=lambda one: (one.service is not None, one.effective_from or 0)).factor
+
+    def _unknown(self, subject: _Subject) -> str:
+        request = subject.request
+        if subject.provider is None:
+            return f'the provider "{subject.biller.id}" is not known; {_ADD_PRICE}'
+        what = "add-on" if request.addon_of else f"{request.service} model"
+        return f'no price is known for the {what} "{request.model}" of {subject.provider.id}; {_ADD_PRICE}'
+
+
+def _is_valid(one: Entry | Discount, at_ms: int | None) -> bool:
+    """Whether something of the user's holds at a moment; without a moment all of it does, and the latest wins."""
+    return at_ms is None or is_active(one.effective_from, one.effective_to, at_ms)
+
+
+def _joined(assumed: Iterable[str | None]) -> str | None:
+    return "; ".join(one for one in assumed if one) or None
+
+
+def _end_of_day(version: str) -> int | None:
+    """The last millisecond of the day that a catalogue's version begins with; None when it begins otherwise."""
+    try:
+        day = datetime.fromisoformat(version.partition(".")[0]).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return (day + timedelta(days=1) - _EPOCH) // timedelta(milliseconds=1) - 1

@@ -1,0 +1,14 @@
+"""Arithmetic of money: the same whatever precision the program around it has set for its own numbers."""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+from typing import Final
+
+EXACT: Final = Context(prec=28)
+"""To compute in: ``with localcontext(EXACT)``.
+
+It holds 10^15 tokens at a price of ten digits. Only a division by 60 or 3,600 can end in a rounded digit.
+"""
+
+ZERO: Final = Decimal(0)

@@ -1,0 +1,48 @@
+"""The user's own prices: what was negotiated, which plans are held, what a currency is worth."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+
+from callscope.prices.entry import Entry
+
+
+class Discount(msgspec.Struct, frozen=True, kw_only=True):
+    """A factor on every list price of a provider, in a stretch of time."""
+
+    provider: str
+    factor: Decimal
+    service: str | None = None
+    """None: all of them."""
+    effective_from: int | None = None
+    effective_to: int | None = None
+    note: str = ""
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What one unit of a currency is worth in US dollars, from a day on."""
+
+    currency: str
+    usd: Decimal
+    as_of: int
+    """Unix seconds."""
+
+
+class OwnPrices(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of the user's. They win over list prices."""
+
+    file: str = ""
+    prices: tuple[Entry, ...] = ()
+    """``model`` may be ``*``: every model of that service."""
+    plans: dict[str, str] = {}
+    """Plan by provider."""
+    discounts: tuple[Discount, ...] = ()
+    exchange: tuple[Exchange, ...] = ()
+    hosts: dict[str, str] = {}
+    """Provider by the host or name that is reported: a gateway on loopback, say, behind which OpenAI bills."""
+
+
+NONE = OwnPrices()
+"""No file."""
