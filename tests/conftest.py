@@ -12,6 +12,7 @@ from callscope.recorder import guard
 for name in list(os.environ):
     if name.startswith(("PATTER_LOG_", "CALLSCOPE_")):
         del os.environ[name]
+os.environ["XDG_CONFIG_HOME"] = os.devnull  # no prices or budgets of whoever runs the tests
 
 
 @pytest.fixture(autouse=True)

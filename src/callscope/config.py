@@ -10,7 +10,11 @@ PATTER_LOG_TRANSCRIPT      transcript   full     ``full``, ``redact`` or ``off``
 PATTER_LOG_RETENTION_DAYS  retention    30       days to keep; 0 keeps for ever
 CALLSCOPE_BUFFER_ROWS      buffer_rows  600000   rows that may wait for the disk
 CALLSCOPE_BUFFER_MB        buffer_mb    256      megabytes of content that may wait for the disk
+CALLSCOPE_PRICES           prices       (place)  the user's own prices, a TOML file
+CALLSCOPE_BUDGETS          budgets      (place)  the user's budgets, a TOML file
 ========================== ============ ======== ======================================================
+
+(place): ``prices.toml`` and ``budgets.toml`` in the platform's directory for configuration, where they are there.
 
 A value that cannot be understood is never taken for the default. In the environment, where nobody can be
 told before the call, the safest value is used and `Settings.problems` says so: numbers are masked, words
@@ -38,6 +42,8 @@ TRANSCRIPT: Final = "PATTER_LOG_TRANSCRIPT"
 RETENTION: Final = "PATTER_LOG_RETENTION_DAYS"
 BUFFER_ROWS: Final = "CALLSCOPE_BUFFER_ROWS"
 BUFFER_MB: Final = "CALLSCOPE_BUFFER_MB"
+PRICES: Final = "CALLSCOPE_PRICES"
+BUDGETS: Final = "CALLSCOPE_BUDGETS"
 
 _MAX_DAYS: Final = 36_500
 
@@ -57,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that may wait for the disk: 60 seconds of 10,000 rows/s. Beyond it rows are dropped and counted."""
     buffer_mb: int = 256
     """Megabytes of content that may wait. 60 seconds of 10,000 rows/s of 400 bytes."""
+    prices: str | None = None
+    """File with the user's own prices; None: list prices alone."""
+    budgets: str | None = None
+    """File with the user's budgets; None: no budgets."""
     problems: tuple[str, ...] = ()
     """What in the environment was not understood, and what was done instead."""
 
@@ -100,7 +110,36 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         "buffer_rows": read(BUFFER_ROWS, 600_000, _whole(1, 10**9), 600_000, "600000 rows are used"),
         "buffer_mb": read(BUFFER_MB, 256, _whole(1, 10**6), 256, "256 megabytes are used"),
     }
-    return Settings(**values, hash_key=env.get(HASH_KEY) or None, problems=tuple(problems))
+    return Settings(
+        **values,
+        hash_key=env.get(HASH_KEY) or None,
+        prices=_file(env, PRICES),
+        budgets=_file(env, BUDGETS),
+        problems=tuple(problems),
+    )
+
+
+def prices_file() -> Path | None:
+    """The file with the user's own prices: ``CALLSCOPE_PRICES``, else the usual place if there is one, else None."""
+    name = _file(os.environ, PRICES)
+    return None if name is None else Path(name)
+
+
+def budgets_file() -> Path | None:
+    """The file with the user's budgets: ``CALLSCOPE_BUDGETS``, else the usual place if there is one, else None."""
+    name = _file(os.environ, BUDGETS)
+    return None if name is None else Path(name)
+
+
+def _file(env: Mapping[str, str], variable: str) -> str | None:
+    """A file that was named is named even if it is not there: who reads it says so. The usual place may be empty."""
+    named = env.get(variable, "").strip()
+    if named:
+        return os.path.expanduser(named)  # noqa: PTH111 -- an unknown user stays as written, and the reader says so
+    from platformdirs import user_config_path  # noqa: PLC0415 -- only when something is recorded or priced
+
+    usual = user_config_path("callscope", appauthor=False) / f"{variable.removeprefix('CALLSCOPE_').lower()}.toml"
+    return str(usual) if usual.is_file() else None
 
 
 def resolve_log_root(explicit: str | os.PathLike[str] | None = None) -> Path | None:

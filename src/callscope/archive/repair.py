@@ -28,12 +28,14 @@ from callscope.archive.append import Appender
 from callscope.archive.envelope import call_of
 from callscope.archive.paths import EVENTS, METADATA, TRANSCRIPT
 from callscope.archive.reader import UNREADABLE, CallRecord, orphans, read_call, read_envelope, read_file, root_of
-from callscope.archive.replace import FILE_MODE, write_json
+from callscope.archive.replace import FILE_MODE, touch_day, write_json
+from callscope.archive.reprice import cost_of_record, line_of
 from callscope.model.call import ABANDONED, IN_PROGRESS, SCHEMA_VERSION, Call
 from callscope.model.event import USAGE
 from callscope.model.turn import Turn
 from callscope.model.usage import sum_usage
 from callscope.model.wire import encode, format_ts
+from callscope.prices.book import PriceBook
 from callscope.timeline.summary import summarise
 
 try:
@@ -79,8 +81,14 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
-def repair(root: Path, *, now_ms: int, dry_run: bool = False) -> Iterator[Action]:
+def repair(root: Path, *, now_ms: int, dry_run: bool = False, book: PriceBook | None = None) -> Iterator[Action]:
     """Repair every call of an archive, newest first, as the caller goes on asking.
+
+    Args:
+        root: the archive.
+        now_ms: Unix milliseconds.
+        dry_run: only tell.
+        book: prices for the calls that are closed; without, they stay without a cost.
 
     Raises:
         NotFoundError: there is no such directory.
@@ -88,10 +96,10 @@ def repair(root: Path, *, now_ms: int, dry_run: bool = False) -> Iterator[Action
     """
     listing.require_root(root)
     for path in listing.call_paths(root):
-        yield from repair_call(path, now_ms=now_ms, dry_run=dry_run)
+        yield from repair_call(path, now_ms=now_ms, dry_run=dry_run, book=book)
 
 
-def close_abandoned(root: Path, *, now_ms: int, days: int = 3) -> list[Action]:
+def close_abandoned(root: Path, *, now_ms: int, days: int = 3, book: PriceBook | None = None) -> list[Action]:
     """Close the calls of writers that died, on the newest ``days`` of the archive: what a recorder does when it starts.
 
     Costs one directory listing when no writer died. Calls of older days read as abandoned all the same; `repair`
@@ -107,7 +115,7 @@ def close_abandoned(root: Path, *, now_ms: int, days: int = 3) -> list[Action]:
     for day in islice(listing.days(root), days):
         for path in listing.calls_of(day.path):
             if _says_in_progress(path):
-                actions += repair_call(path, now_ms=now_ms)
+                actions += repair_call(path, now_ms=now_ms, book=book)
     liveness.forget_dead(root, ledgers)
     return actions
 
@@ -120,18 +128,19 @@ def _says_in_progress(path: Path) -> bool:
         return False
 
 
-def repair_call(path: Path, *, now_ms: int, dry_run: bool = False) -> list[Action]:
+def repair_call(path: Path, *, now_ms: int, dry_run: bool = False, book: PriceBook | None = None) -> list[Action]:
     """Repair one call. Never raises: what the disk does not let through is an action of the kind ``failed``.
 
     Args:
         path: the call's directory.
         now_ms: Unix milliseconds.
         dry_run: only tell.
+        book: prices for a call that is closed.
     """
     call = read_envelope(path, now_ms=now_ms)
     if call.status == IN_PROGRESS:
         return []
-    work = _Repair(path, call, now_ms=now_ms, dry_run=dry_run)
+    work = _Repair(path, call, now_ms=now_ms, dry_run=dry_run, book=book)
     try:
         work.all()
     except OSError as error:
@@ -142,13 +151,14 @@ def repair_call(path: Path, *, now_ms: int, dry_run: bool = False) -> list[Actio
 class _Repair:
     """The repair of one call that is not in progress."""
 
-    def __init__(self, path: Path, call: Call, *, now_ms: int, dry_run: bool) -> None:
+    def __init__(self, path: Path, call: Call, *, now_ms: int, dry_run: bool, book: PriceBook | None) -> None:
         self.actions: list[Action] = []
         self._path = path
         self._call_id = call.call_id
         self._status = call.status
         self._now_ms = now_ms
         self._dry_run = dry_run
+        self._book = book
 
     @cached_property
     def _record(self) -> CallRecord:
@@ -192,6 +202,7 @@ class _Repair:
             if document is None and content.data is not None:
                 (self._path / METADATA).rename(self._path / KEPT_AS)
             write_json(self._path / METADATA, repaired)
+            touch_day(self._path)
         for name in left_over:
             if not self._dry_run:
                 (self._path / name).unlink(missing_ok=True)
@@ -279,7 +290,7 @@ class _Repair:
             "errors": timeline.facts.errors,
             "worst_wait_ms": timeline.worst_wait_ms,
         }
-        known = {
+        known: dict[str, Any] = {
             "started_at": None if started_at_ms is None else format_ts(started_at_ms),
             "ended_at": None if ended_at_ms is None else format_ts(ended_at_ms),
             "duration_ms": None if ended_at_ms is None or started_at_ms is None else ended_at_ms - started_at_ms,
@@ -287,6 +298,11 @@ class _Repair:
             "turns": self._turn_rows,
             "latency": timeline.latency,
         }
+        cost = None if self._book is None else cost_of_record(record, self._book)
+        if cost is not None:
+            line = msgspec.structs.replace(line_of(record.call), seconds=_seconds(known["duration_ms"]))
+            sums |= cost.document(line)
+            known["cost"] = sums.pop("cost")
         envelope = {key: document.get(key) for key in _KEYS} | known
         return {
             **envelope,
@@ -366,6 +382,10 @@ def _row(turn: Turn) -> dict[str, Any]:
     }
     optional = ("heard", "text_length")
     return {key: value for key, value in row.items() if key not in optional or value is not None}
+
+
+def _seconds(duration_ms: object) -> float | None:
+    return duration_ms / 1000 if isinstance(duration_ms, int | float) else None
 
 
 def _counts(lost: object) -> dict[str, int]:

@@ -57,6 +57,7 @@ _TURN_PAUSE_SECONDS = 0.4
 _TURN_MODEL_STOP_SECONDS = 1.0
 """After this much silence a turn is over, even where Smart Turn takes the sentence for unfinished."""
 _LOOKUP_SECONDS = 1.0
+_PRICES = Path(__file__).with_name("prices.toml")
 _RECORDING_CHUNK_BYTES = SAMPLE_RATE * 2
 
 
@@ -154,10 +155,15 @@ async def _recording(root: Path | None) -> AsyncIterator[Callable[[PipelineWorke
         yield lambda _worker, _call_id, _scenario: None
         return
     # Not imported above: a bot that attaches nothing must not need the recorder at all.
-    from callscope import CallLogger  # noqa: PLC0415 -- see the line before
+    import msgspec  # noqa: PLC0415 -- see the line before
+
+    from callscope import CallLogger, config  # noqa: PLC0415 -- the same
     from callscope.adapters.pipecat import CallObserver  # noqa: PLC0415 -- the same
 
-    call_logger = CallLogger(root)
+    settings = config.load()
+    if settings.prices is None:
+        settings = msgspec.structs.replace(settings, prices=str(_PRICES))
+    call_logger = CallLogger(root, settings=settings)
 
     def attach(worker: PipelineWorker, call_id: str, scenario: Scenario) -> None:
         worker.add_observer(

@@ -15,10 +15,12 @@ from callscope.archive import paths, replace
 from callscope.archive.reader import read_call
 from callscope.model import event as events
 from callscope.model import wire
+from callscope.model.cost import CostLine
 from callscope.model.event import Event
 from callscope.model.turn import Turn
 from callscope.model.usage import UsageSum
 from callscope.recorder.envelope import Envelope, losses
+from callscope.recorder.money import Money
 from callscope.recorder.sound import Sound
 from callscope.redaction.policy import Policy
 from callscope.timeline.fold import Fold
@@ -34,10 +36,18 @@ class CallFile:
         planned: the directory to claim.
         policy: what may be written.
         writer: the writer's identity, for metadata.
+        money: the writer's prices and budgets.
     """
 
     def __init__(
-        self, call_id: str, started_at_ms: int, *, planned: Path, policy: Policy, writer: dict[str, Any]
+        self,
+        call_id: str,
+        started_at_ms: int,
+        *,
+        planned: Path,
+        policy: Policy,
+        writer: dict[str, Any],
+        money: Money,
     ) -> None:
         self.planned = planned
         self.about = Envelope(call_id, started_at_ms, policy=policy, writer=writer)
@@ -50,6 +60,7 @@ class CallFile:
         self.next_turn = 0
         self.lost: Counter[str] = Counter()
         self._started_at_ms = started_at_ms
+        self._money = money
         self._reset()
 
     @property
@@ -100,19 +111,36 @@ class CallFile:
         self._fold.turn(turn)
         self._summary.add(self._fold.drain())
 
-    def count_event(self, event: Event) -> None:
-        """Take one event that is on disk into the sums."""
+    def count_event(self, event: Event) -> tuple[CostLine, ...]:
+        """Take one event that is on disk into the sums; gives back what it cost."""
+        lines: tuple[CostLine, ...] = ()
         if event.type == events.USAGE:
             self._usage.add(event.data)
+            lines = self._cost.add(event.data, at_ms=event.ts_ms, direction=self.about.direction)
         self._fold.event(event)
         self._summary.add(self._fold.drain())
+        return lines
+
+    def turn_cost(self) -> dict[str, float] | None:
+        """What was used since the last turn of the agent, for its row."""
+        return self._cost.turn()
+
+    def place_of_next(self, *, shared: bool) -> int:
+        """The place of the next turn; where a fork made two processes write the call, the rows on disk tell."""
+        if not shared:
+            return self.next_turn
+        try:
+            with open(self.transcript, "rb") as rows:  # noqa: PTH123 -- its path is text already
+                return sum(1 for _ in rows)
+        except OSError:
+            return self.next_turn
 
     def current_latency(self) -> dict[str, int] | None:
         """The latency of the answer that is being played, for its row."""
         return self._fold.current_latency()
 
-    def finish(self, given: dict[str, Any], ended_at_ms: int, *, shared_at_ms: int | None) -> None:
-        """Take how the call ended.
+    def finish(self, given: dict[str, Any], ended_at_ms: int, *, shared_at_ms: int | None) -> list[CostLine]:
+        """Take how the call ended; gives back what only its length tells of its cost.
 
         Args:
             given: what the caller of ``end`` said.
@@ -128,6 +156,7 @@ class CallFile:
             self.about.end(given, ended_at_ms)
         self._summary.add(self._fold.finish(self.about.ended_at_ms))
         self.sound.close()
+        return self._cost.of_line(self.about.line)
 
     def write_metadata(self, dropped: Counter[str], dropped_audio: int) -> None:
         """Put metadata.json in place as of now; raises `OSError`."""
@@ -139,6 +168,8 @@ class CallFile:
         except FileNotFoundError:  # somebody removed the directory of a call in progress
             replace.make_dir(self.path)
             replace.write_json(self.path / paths.METADATA, document)
+        if self.ended:
+            replace.touch_day(self.path)
 
     def document(self, dropped: Counter[str], dropped_audio: int) -> dict[str, Any]:
         """metadata.json as of now; ``dropped`` is what never reached the writer."""
@@ -155,7 +186,14 @@ class CallFile:
             "lost": losses(lost),
             **self.sound.info(dropped_audio),
         }
-        return self.about.document(turns=self.turns, latency=self._summary.latency, facts=self._fold.facts, added=added)
+        cost = self._cost.document(self.about.line)
+        return self.about.document(
+            turns=self.turns,
+            latency=self._summary.latency,
+            cost=cost.pop("cost"),
+            facts=self._fold.facts,
+            added=added | cost,
+        )
 
     def _reset(self) -> None:
         self.turns = 0
@@ -163,3 +201,4 @@ class CallFile:
         self._usage = UsageSum()
         self._fold = Fold(started_at_ms=self._started_at_ms)
         self._summary = Summary()
+        self._cost = self._money.new_call()

@@ -12,6 +12,7 @@ from callscope.archive.prune import prune
 from callscope.archive.repair import close_abandoned
 from callscope.clock import now_ms
 from callscope.config import Settings
+from callscope.prices.book import PriceBook
 from callscope.recorder import guard
 from callscope.recorder.channel import Channel
 
@@ -33,15 +34,15 @@ class Chores:
         self._channel = channel
         self.threads: dict[str, threading.Thread] = {}
 
-    def on_start(self, *, first: bool) -> None:
+    def on_start(self, *, first: bool, book: PriceBook | None) -> None:
         """On a writer's first call, close abandoned ones; on about one call in fifty, remove old days."""
         if first:
-            self._begin("repair", lambda: close_abandoned(self._root, now_ms=now_ms()))
+            self.begin("repair", lambda: close_abandoned(self._root, now_ms=now_ms(), book=book))
         days = self._days
         if days and random.random() < SWEEP_CHANCE:  # noqa: S311 -- no secret
-            self._begin("retention", lambda: prune(self._root, days=days, now_ms=now_ms()))
+            self.begin("retention", lambda: prune(self._root, days=days, now_ms=now_ms()))
 
-    def _begin(self, name: str, work: Callable[[], object]) -> None:
+    def begin(self, name: str, work: Callable[[], object]) -> None:
         """Do it in a thread of its own, one of a name at a time."""
         running = self.threads.get(name)
         if running is not None and running.is_alive():

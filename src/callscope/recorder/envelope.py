@@ -15,6 +15,7 @@ from callscope.archive.envelope import status_of
 from callscope.model import call as words
 from callscope.model import wire
 from callscope.model.wire import format_ts
+from callscope.prices.call_cost import Line
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
 from callscope.timeline.outcome import Facts, Outcome, decide
@@ -87,14 +88,42 @@ class Envelope:
                 self._fields[name] = added[name]
         ended_at_ms = wire.parse_ts(document.get("ended_at"))
         if ended_at_ms is not None:
-            self._end = {
-                name: document.get(name) for name in ("status", "error", "duration_ms", "cost", "recording_path")
-            }
+            self._end = {name: document.get(name) for name in ("status", "error", "duration_ms", "recording_path")}
+            if "cost_lines" not in added:  # else it was summed up, and is summed up anew
+                self._end["cost"] = document.get("cost")
             self._end["reason"] = added.get("end_reason")
             self.ended_at_ms = ended_at_ms
 
+    @property
+    def direction(self) -> str | None:
+        """``inbound`` or ``outbound``; None when nobody said."""
+        return self._fields.get("direction") or None
+
+    @property
+    def agent_name(self) -> str | None:
+        """What the agent is called; None when it has no name."""
+        name = self._fields["agent"].get("name")
+        return name if isinstance(name, str) and name else None
+
+    @property
+    def line(self) -> Line:
+        """What the call comes over."""
+        duration_ms = self._duration_ms()
+        return Line(
+            provider=self._fields.get("telephony_provider") or None,
+            direction=self.direction,
+            seconds=None if duration_ms is None else duration_ms / 1000,
+            at_ms=self._started_at_ms,
+        )
+
     def document(
-        self, *, turns: int, latency: dict[str, float] | None, facts: Facts, added: dict[str, Any]
+        self,
+        *,
+        turns: int,
+        latency: dict[str, float] | None,
+        cost: dict[str, float] | None,
+        facts: Facts,
+        added: dict[str, Any],
     ) -> dict[str, Any]:
         """The envelope as of now; ``added`` is what stands under ``callscope`` beside what is known here."""
         fields, end = self._fields, self._end
@@ -115,7 +144,7 @@ class Envelope:
             "provider_mode": fields.get("provider_mode") or "",
             "agent": fields["agent"],
             "turns": turns if given_turns is None else given_turns,
-            "cost": end.get("cost"),
+            "cost": end.get("cost") or cost,
             "latency": None if outcome is None else end.get("latency") or latency,
             "error": None if outcome is None else outcome.error,
         }

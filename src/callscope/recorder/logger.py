@@ -19,6 +19,7 @@ from callscope.config import Settings
 from callscope.ids import new_call_id
 from callscope.model import wire
 from callscope.recorder import guard
+from callscope.recorder.budget_state import UNKNOWN, BudgetState
 from callscope.recorder.buffer import FLUSH, STOP, Buffer
 from callscope.recorder.call_log import CallLog
 from callscope.recorder.channel import Channel
@@ -162,6 +163,26 @@ class CallLogger(PatterMethods):
             open_calls=len(writer.open_calls),
             problems=self.settings.problems,
         )
+
+    def budget(self, name: str, *, call_id: str | None = None) -> BudgetState:
+        """How much of a budget is spent: from memory, in constant time. To stop is the agent's own choice.
+
+        Args:
+            name: as in the budgets file (``CALLSCOPE_BUDGETS``).
+            call_id: for a budget per call, which call.
+
+        Returns:
+            The state now. ``verdict`` is ``unknown`` where there is no such budget, recording is off, no call has begun
+            yet, or something has no price: an unknown is never ``ok``. What other processes spend is counted once a
+            minute.
+        """
+        writer = self._writer
+        try:
+            state = None if writer is None else writer.money.state(name, call_id)
+        except Exception:  # noqa: BLE001 -- never into the call; see guard
+            self.caught("CallLogger.budget")
+            state = None
+        return UNKNOWN if state is None else BudgetState.of(state)
 
     def flush(self, timeout: float | None = 5.0) -> bool:
         """Wait until everything recorded so far is on disk (or counted as lost).

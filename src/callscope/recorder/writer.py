@@ -18,7 +18,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from callscope.archive import replace
@@ -31,8 +31,9 @@ from callscope.config import Settings
 from callscope.ids import new_writer_id
 from callscope.model import wire
 from callscope.model.call import ABANDONED, SCHEMA_VERSION
+from callscope.model.cost import CostLine
+from callscope.model.event import BUDGET, Event
 from callscope.model.event import ERROR as ERROR_EVENT
-from callscope.model.event import Event
 from callscope.model.turn import Turn
 from callscope.recorder import buffer as kinds
 from callscope.recorder import guard
@@ -41,6 +42,7 @@ from callscope.recorder.call_log import CallLog
 from callscope.recorder.causes import ADVICE, reason_of
 from callscope.recorder.channel import INVALID, Channel
 from callscope.recorder.chores import Chores
+from callscope.recorder.money import Money
 from callscope.recorder.snapshot import restore
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
@@ -88,6 +90,7 @@ class Writer:
         self._losers: set[CallLog] = set()
         self._losers_at_ns = 0
         self.chores = Chores(self._root, self._settings, self._channel)
+        self.money = Money(self._root, self._settings, self.chores, writer_id=self._identity["id"])
         self.open_calls: set[CallLog] = set()
         self.thread: threading.Thread | None = None
 
@@ -176,7 +179,7 @@ class Writer:
         call.file = file
         self.open_calls.add(call)
         file.about.update(restore(fields))
-        self.chores.on_start(first=self._sign is None)
+        self.chores.on_start(first=self._sign is None, book=self.money.book)
         if self._sign is None:
             self._show_sign()
         self._claim(file)
@@ -192,7 +195,7 @@ class Writer:
         file = self._file(call)
         role = role if type(role) is str else wire.name(role)
         ts_ms = call.unix_ms(mono_ns, at_ms)
-        index = turn_index if type(turn_index) is int else self._next_turn(call, file)
+        index = turn_index if type(turn_index) is int else file.place_of_next(shared=call.shared)
         if latency is not None:
             latency = restore(latency)
         elif role == "assistant":
@@ -201,7 +204,7 @@ class Writer:
             "role": role,
             "text": text,
             "latency": latency,
-            "cost": None if cost is None else restore(cost),
+            "cost": restore(cost) if cost is not None else file.turn_cost() if role == "assistant" else None,
         }
         if duration_ms is not None:
             said["duration_ms"] = duration_ms
@@ -223,16 +226,6 @@ class Writer:
         )
         file.count_turn(turn)
         self._touched(call, file)
-
-    def _next_turn(self, call: CallLog, file: CallFile) -> int:
-        """The place of the next turn; where a fork made two processes write the call, the rows on disk tell."""
-        if not call.shared:
-            return file.next_turn
-        try:
-            with open(file.transcript, "rb") as rows:  # noqa: PTH123 -- its path is text already
-                return sum(1 for _ in rows)
-        except OSError:
-            return file.next_turn
 
     def _row(self, row: kinds.Row) -> None:
         _, call, _, mono_ns, at_ms, snapshot = row
@@ -270,8 +263,16 @@ class Writer:
         name = self._types.get(name) or self._type(name)
         record = {"schema_version": SCHEMA_VERSION, "ts": wire.format_ts(ts_ms), "type": name, "data": data}
         self._append(file, file.events, record)
-        file.count_event(Event(ts_ms=ts_ms, type=name, data=data))
+        lines = file.count_event(Event(ts_ms=ts_ms, type=name, data=data))
         self._touched(call, file)
+        self._spend(call, ts_ms, lines)
+
+    def _spend(self, call: CallLog, ts_ms: int, lines: Collection[CostLine]) -> None:
+        """Count what was used towards budgets; what crosses a threshold is an event of the call."""
+        if lines:
+            agent = self._known(call).about.agent_name
+            for crossed in self.money.spend(lines, at_ms=ts_ms, call_id=call.call_id, agent=agent):
+                self._put_event(call, ts_ms, BUDGET, crossed)
 
     def _type(self, name: str) -> str:
         """An event's type as it may be written: a type is the user's own word, and may hold anything."""
@@ -302,7 +303,9 @@ class Writer:
         self._stale_since_ns = 0
         file = self._known(call)
         shared_at_ms = now_ms() if call.shared else None
-        file.finish(restore(given), call.unix_ms(mono_ns, at_ms), shared_at_ms=shared_at_ms)
+        ts_ms = call.unix_ms(mono_ns, at_ms)
+        self._spend(call, ts_ms, file.finish(restore(given), ts_ms, shared_at_ms=shared_at_ms))
+        self.money.ended(call.call_id)
         self._appender.close(file.transcript)
         self._appender.close(file.events)
 
@@ -325,6 +328,7 @@ class Writer:
             planned=planned,
             policy=self._policy,
             writer=self._identity,
+            money=self.money,
         )
 
     def _known(self, call: CallLog) -> CallFile:

@@ -1,0 +1,265 @@
+"""What the calls of an archive cost, from their envelopes alone.
+
+What one call cost is told by its cost lines. A call that has none still says something:
+
+- a total that its writer recorded (Patter's SDKs know no lines) is taken as ``estimated``, by service where it says so:
+  nobody knows from which prices it was made. A 0 is not believed: they record it for what they have no price for;
+- usage without prices, and a call that told of no usage at all, are unpriced lines with the reason, never nothing;
+- a call that nobody answered used nothing unless it says otherwise, and one that goes on is not priced yet.
+
+So whatever has no known amount is a line without one, and sums can tell how many there are; only a call that goes on
+has no line at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+
+from callscope.archive import listing
+from callscope.archive.reader import UNREADABLE, read_envelope, why_unreadable
+from callscope.model.call import BUSY, IN_PROGRESS, NO_ANSWER, Call
+from callscope.model.cost import ERROR, ESTIMATED, NOT_BILLED, UNPRICED, Actual, Cost, CostLine, total
+from callscope.model.usage import SERVICES
+
+Source = Literal["lines", "recorded", "no_prices", "no_usage", "nothing", "open", "unreadable"]
+
+LINES: Final = "lines"
+"""Cost lines, as the recorder or ``callscope reprice`` wrote them."""
+RECORDED: Final = "recorded"
+"""A total without lines, of another writer or given by the program."""
+NO_PRICES: Final = "no_prices"
+"""Usage that was never priced."""
+NO_USAGE: Final = "no_usage"
+"""The call is over, and nobody told what it used."""
+NOTHING: Final = "nothing"
+"""Nobody answered, so nothing was used."""
+OPEN: Final = "open"
+"""It goes on; it is priced when it ends."""
+
+REPRICE: Final = "recorded without prices: callscope reprice"
+_UNTOLD: Final = "nobody reported what this call used: see what your adapter or your code reports with usage()"
+_UNANSWERED: Final = "nobody answered, and no usage was reported"
+_FOREIGN: Final = "recorded by another writer, without the prices it was made from"
+_SILENT_ZERO: Final = "its writer recorded 0 for speech and language, which is also what it writes without a price"
+_NO_LEG: Final = "its writer recorded no cost of the telephone line"
+_BROKEN: Final = "a cost line that cannot be read: callscope reprice"
+_TELEPHONY: Final = "telephony"
+_MOST: Final = Decimal(10**15)
+"""More than anything costs or uses: what is beyond is a mistake, or meant to break a sum."""
+
+_T = TypeVar("_T", CostLine, Actual)
+
+
+class CallSpend(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call cost."""
+
+    call_id: str
+    path: str
+    """The call's directory."""
+    started_at_ms: int
+    """Unix milliseconds; the beginning of its day when the call does not say."""
+    duration_ms: float | None
+    status: str
+    """Of the call: one of `callscope.model.call.STATUSES`."""
+    agent: str | None
+    """The agent's name, else the label ``agent``, else its provider and model as ``openai/gpt-4.1``."""
+    agent_version: str | None
+    """The label ``agent_version``."""
+    labels: dict[str, Any]
+    writer_id: str | None
+    """Of the recorder that wrote it; None for other writers."""
+    source: Source
+    """Where the lines are from."""
+    lines: tuple[CostLine, ...]
+    """What is not known is a line without ``usd``."""
+    bad_lines: int = 0
+    """Lines of the file that could not be read; each is in ``lines`` as one of status ``error``."""
+    recorded_usd: Decimal | None = None
+    """The total at the envelope's top level, in US dollars."""
+    actual: tuple[Actual, ...] = ()
+    """What providers reported themselves."""
+
+    @property
+    def cost(self) -> Cost:
+        """What the lines add up to."""
+        return total(self.lines, self.actual)
+
+
+def spend_of(
+    root: Path, *, now_ms: int, since_ms: int | None = None, until_ms: int | None = None
+) -> Iterator[CallSpend]:
+    """What each call cost, newest day first, in no order within a day.
+
+    Args:
+        root: the archive.
+        now_ms: Unix milliseconds, to tell calls in progress.
+        since_ms: calls that started then or later.
+        until_ms: calls that started before.
+
+    Raises:
+        NotFoundError: there is no such directory.
+        UnreadableError: a directory may not be listed.
+    """
+    listing.require_root(root)
+    for day in listing.days(root):
+        if until_ms is not None and day.start_ms >= until_ms:
+            continue
+        if since_ms is not None and day.end_ms <= since_ms:
+            break
+        for path in listing.calls_of(day.path):
+            call = read_envelope(path, now_ms=now_ms)
+            started_at_ms = day.start_ms if call.started_at_ms is None else call.started_at_ms
+            if (since_ms is None or started_at_ms >= since_ms) and (until_ms is None or started_at_ms < until_ms):
+                yield call_spend(call, started_at_ms=started_at_ms)
+
+
+def call_spend(call: Call, *, started_at_ms: int) -> CallSpend:
+    """What one envelope says of the call's cost. Never raises.
+
+    Args:
+        call: the envelope.
+        started_at_ms: Unix milliseconds.
+    """
+    lines, bad = _readable(call.callscope.get("cost_lines"), CostLine)
+    recorded = _dollars((call.cost or {}).get("total"))
+    source = _source(call, has_lines=bool(lines or bad), recorded=recorded)
+    if source == LINES:
+        lines += [_unknown(_BROKEN, status=ERROR)] * bad
+    else:
+        lines = list(_lines_without_lines(call, source, recorded))
+    labels, writer = call.labels, call.callscope.get("writer")
+    return CallSpend(
+        call_id=call.call_id,
+        path=call.path,
+        started_at_ms=started_at_ms,
+        duration_ms=call.duration_ms,
+        status=call.status,
+        agent=_agent(call),
+        agent_version=_word(labels.get("agent_version")),
+        labels=labels,
+        writer_id=_word(writer.get("id")) if isinstance(writer, dict) else None,
+        source=source,
+        lines=tuple(lines),
+        bad_lines=bad,
+        recorded_usd=recorded,
+        actual=tuple(_readable(call.callscope.get("actual"), Actual)[0]),
+    )
+
+
+def _source(call: Call, *, has_lines: bool, recorded: Decimal | None) -> Source:
+    if call.status == UNREADABLE:
+        return "unreadable"
+    if has_lines:
+        return "lines"
+    if recorded:
+        return "recorded"
+    if call.status == IN_PROGRESS:
+        return "open"
+    if _used(call):
+        return "no_prices"
+    if call.status in {NO_ANSWER, BUSY}:
+        return "nothing"
+    return "no_usage" if recorded is None else "recorded"
+
+
+def _lines_without_lines(call: Call, source: Source, recorded: Decimal | None) -> Iterator[CostLine]:
+    if source == "recorded" and recorded is not None:
+        yield from _recorded_lines(call, recorded)
+    elif source == "no_prices":
+        for service, provider, model in _used(call):
+            yield _unknown(REPRICE, service=service, provider=provider, model=model)
+    elif source == "no_usage":
+        yield _unknown(_UNTOLD)
+    elif source == "unreadable":
+        yield _unknown(why_unreadable(call), status=ERROR)
+    elif source == "nothing":
+        zero = Decimal(0)
+        yield CostLine(service="other", provider=None, model=None, status=NOT_BILLED, usd=zero, reason=_UNANSWERED)
+
+
+def _recorded_lines(call: Call, recorded: Decimal) -> Iterator[CostLine]:
+    """A foreign total by its parts; what the parts do not explain is of the service ``other``."""
+    given = {service: _dollars((call.cost or {}).get(service)) for service in SERVICES if service != "other"}
+    parts = {service: amount for service, amount in given.items() if amount}
+    rest = recorded - sum(parts.values(), Decimal(0))
+    if rest > Decimal("0.000001"):  # writers round each part for itself
+        parts["other"] = rest
+    for service, usd in parts.items():
+        yield CostLine(
+            service=service,
+            provider=call.telephony_provider if service == _TELEPHONY else None,
+            model=None,
+            status=ESTIMATED,
+            amount=usd,
+            usd=usd,
+            reason=_FOREIGN,
+        )
+    if not parts.keys() - {_TELEPHONY}:
+        yield _unknown(_SILENT_ZERO)
+    has_parts = any(amount is not None for amount in given.values())
+    if has_parts and given[_TELEPHONY] is None and call.telephony_provider:
+        yield _unknown(_NO_LEG, service=_TELEPHONY, provider=call.telephony_provider)
+
+
+def _unknown(
+    reason: str,
+    *,
+    service: str = "other",
+    provider: str | None = None,
+    model: str | None = None,
+    status: Literal["unpriced", "error"] = UNPRICED,
+) -> CostLine:
+    return CostLine(service=service, provider=provider, model=model, status=status, reason=reason)
+
+
+def _used(call: Call) -> list[tuple[str, str | None, str | None]]:
+    """Service, provider and model of each usage line of the envelope."""
+    lines = call.callscope.get("usage")
+    return [
+        (_word(line.get("service")) or "other", _word(line.get("provider")), _word(line.get("model")))
+        for line in (lines if isinstance(lines, list) else [])
+        if isinstance(line, Mapping)
+    ]
+
+
+def _readable(values: object, kind: type[_T]) -> tuple[list[_T], int]:
+    """The values of a list that are what they should be, and how many are not."""
+    if not isinstance(values, list):
+        return [], 0
+    found: list[_T] = []
+    for value in values:
+        try:
+            line = msgspec.convert(value, kind)
+        except (msgspec.ValidationError, ArithmeticError):
+            continue
+        if all(_is_sane(field) for field in msgspec.structs.astuple(line)):
+            found.append(line)
+    return found, len(values) - len(found)
+
+
+def _is_sane(value: object) -> bool:
+    return not isinstance(value, Decimal) or (value.is_finite() and 0 <= value < _MOST)
+
+
+def _dollars(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    amount = Decimal(str(value))
+    return amount if _is_sane(amount) else None
+
+
+def _agent(call: Call) -> str | None:
+    name = _word(call.agent.get("name")) or _word(call.labels.get("agent"))
+    if name:
+        return name
+    known = [word for word in (_word(call.agent.get("provider")), _word(call.agent.get("model"))) if word]
+    return "/".join(known) or None
+
+
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
