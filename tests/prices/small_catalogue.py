@@ -27,7 +27,7 @@ def rates(**prices: str) -> dict[str, Decimal]:
 def model(provider: str, service: str, name: str, *variants: dict[str, Any], **entry: Any) -> Model:
     prices = [
         Entry(
-            id=f"{provider}/{service}/{name}" + "".join(f"/{value}" for value in variant.values() if type(value) is str),
+            id="/".join([provider, service, name, *(value for value in variant.values() if isinstance(value, str))]),
             provider=provider, service=service, model=name, **{**entry, **variant},
         )
         for variant in (variants or ({},))
@@ -72,7 +72,9 @@ PROVIDERS = [
         "google",
         model(
             "google", "llm", "gemini",
-            rates=rates(_1M_input_text_tokens="1.25", _1M_cached_input_text_tokens="0.125", _1M_output_text_tokens="10"),
+            rates=rates(
+                _1M_input_text_tokens="1.25", _1M_cached_input_text_tokens="0.125", _1M_output_text_tokens="10"
+            ),
             long_context=LongContext(
                 above_input_tokens=200_000, rates=rates(_1M_input_text_tokens="2.5", _1M_output_text_tokens="15")
             ),
@@ -140,7 +142,9 @@ PROVIDERS = [
     provider("livekit", model("livekit", "telephony", "agent", rates=rates(minute="0.01"), meter="session_seconds",
         increment_seconds=D(60), scope="session")),
     provider("vonage", model("vonage", "telephony", "inbound", rates=rates(minute="0.01"), currency="GBP")),
-    provider("perplexity", model("perplexity", "llm", "sonar", rates=rates(request="0.005", _1M_input_text_tokens="1"))),
+    provider(
+        "perplexity", model("perplexity", "llm", "sonar", rates=rates(request="0.005", _1M_input_text_tokens="1"))
+    ),
     provider("free", model("free", "tts", "voice", rates=rates(_1k_chars="0"))),
     provider("piper", local=True),
 ]  # fmt: skip

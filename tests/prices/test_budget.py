@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callscope.errors import SettingError
-from callscope.prices.budget import Budget, Meter, Spend, applies, crossed, period_of, state_of, states
+from callscope.prices.budget import Budget, Counted, Meter, Spend, counted, crossed, period_of, state_of, states
 from callscope.prices.budget_source import budgets_of
 from callscope.prices.entry import Provider
 
@@ -231,14 +231,14 @@ def test_a_meter_has_what_a_plain_sum_has(spends: list[Spend], day: int) -> None
     for state in states(BUDGETS, spends, at_ms=at_ms, call_id="CA2"):
         one = state.budget
         meant = [
-            spend
+            None if one.provider is not None and spend.provider is None else spend.usd
             for spend in spends
-            if one.provider in (None, spend.provider)
+            if (one.provider in (None, spend.provider) or spend.provider is None)
             and one.agent in (None, spend.agent)
             and period_of(one, spend.at_ms, spend.call_id) == period_of(one, at_ms, "CA2")
         ]
-        assert state.spent_usd == sum((spend.usd for spend in meant if spend.usd is not None), Decimal(0))
-        assert state.unpriced == sum(spend.usd is None for spend in meant)
+        assert state.spent_usd == sum((usd for usd in meant if usd is not None), Decimal(0))
+        assert state.unpriced == sum(usd is None for usd in meant)
 
 
 @given(SPENDS)
@@ -260,7 +260,13 @@ def test_every_threshold_that_is_reached_is_told_exactly_once(spends: list[Spend
 
 
 def test_a_budget_counts_what_its_filters_name() -> None:
-    assert applies(budget(), "openai", None)
-    assert applies(budget(provider="openai", agent="desk"), "openai", "desk")
-    assert not applies(budget(provider="openai"), "deepgram", None)
-    assert not applies(budget(agent="desk"), "openai", None)
+    one = Decimal(1)
+    assert counted(budget(), "openai", None, one) == Counted(one)
+    assert counted(budget(provider="openai", agent="desk"), "openai", "desk", one) == Counted(one)
+    assert counted(budget(provider="openai"), "deepgram", None, one) is None
+    assert counted(budget(agent="desk"), "openai", None, one) is None
+
+
+def test_what_nobody_knows_the_provider_of_may_be_any_providers() -> None:
+    assert counted(budget(provider="openai"), None, None, Decimal(1)) == Counted(None)
+    assert counted(budget(), None, None, Decimal(1)) == Counted(Decimal(1))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from callscope.prices.statements import Charge, Statement
 BOOK = PriceBook(shipped.catalogue())
 DAY = "2026-11-06"
 MILLION = Decimal(1_000_000)
+ZERO = Decimal(0)
 _KEYS = {
     "1M_input_text_tokens": "input_tokens",
     "1M_cached_input_text_tokens": "cached_tokens",
@@ -84,8 +86,8 @@ def parts(found: Comparison) -> dict[str, str]:
 def test_what_agrees_is_ok_and_has_no_parts() -> None:
     found = only(compare([minutes("100", "0.48")], [ours("100", "0.0048")]))
 
-    assert (found.estimate_usd, found.actual_usd, found.difference_usd) == (Decimal("0.48"), Decimal("0.48"), 0)
-    assert (found.percent, found.verdict, found.parts, found.joined) == (0, "ok", {}, {"model": 1})
+    assert (found.estimate_usd, found.actual_usd, found.difference_usd) == (Decimal("0.48"), Decimal("0.48"), ZERO)
+    assert (found.percent, found.verdict, parts(found), found.joined) == (ZERO, "ok", {}, {"model": 1})
 
 
 @pytest.mark.parametrize(
@@ -121,10 +123,8 @@ def test_a_price_that_differs_on_three_days_is_offered_as_the_users_own() -> Non
     )
 
     assert parts(found) == {"price": "0.36"}
-    assert found.causes == (
-        "deepgram stt nova-3: the quantities agree, and a minute costs 0.0036 instead of 0.0048: if that is your rate, "
-        "add it to your prices file",
-    )
+    (cause,) = found.causes
+    assert cause.startswith("deepgram stt nova-3: the quantities agree, and a minute costs 0.0036 instead of 0.0048: ")
 
 
 def test_less_than_an_increment_a_request_is_rounding() -> None:
@@ -142,8 +142,7 @@ def test_the_last_digit_of_an_amount_is_rounding() -> None:
 
 
 def test_a_quantity_before_rounding_is_held_against_what_was_used() -> None:
-    used = Decimal(61) / 60
-    estimate = ours("2", "0.0085", quantity=used, quantity_billed=Decimal(2), increment=Decimal(60))
+    estimate = msgspec.structs.replace(ours("2", "0.0085", increment=Decimal(60)), quantity=Decimal(61) / 60)
     charge = theirs("0.017", unit="seconds", quantity=Decimal(61), as_billed=False)
 
     assert parts(only(compare([charge], [estimate]))) == {}
@@ -162,7 +161,7 @@ def test_charges_that_are_not_usage_are_listed_and_in_no_percentage() -> None:
     )
 
     found = only(result)
-    assert (found.percent, found.actual_usd, found.other_usd) == (0, Decimal("0.48"), Decimal("5.00"))
+    assert (found.percent, found.actual_usd, found.other_usd) == (ZERO, Decimal("0.48"), Decimal("5.00"))
     assert [charge.line_item for charge in result.other] == ["Pro plan"]
 
 
@@ -178,10 +177,9 @@ def test_cached_lines_of_the_bill_name_the_cause() -> None:
     found = only(compare(charges, estimates))
 
     assert parts(found) == {"cached": "0.920064"}
-    assert found.causes == (
-        "gpt-4.1: cached input tokens are billed at the cached rate and the usage does not report them: 613,376 of "
-        "1,000,000 input tokens",
-    )
+    (cause,) = found.causes
+    assert cause.startswith("gpt-4.1: cached input tokens are billed at the cached rate and the usage does not report")
+    assert cause.endswith("613,376 of 1,000,000 input tokens")
 
 
 def request(number: int, count: int, cached: int) -> tuple[Charge, Estimate]:
@@ -247,7 +245,7 @@ def test_charges_are_joined_by_the_finest_thing_that_both_sides_have() -> None:
     found = only(compare(charges, estimates))
 
     assert found.joined == {"request": 1, "call": 1, "model": 1, "day": 1, "period": 1, "none": 1}
-    assert (found.alone, found.difference_usd) == (1, -1)
+    assert (found.alone, found.difference_usd) == (1, Decimal(-1))
 
 
 def test_a_statement_of_some_services_is_held_against_those_only() -> None:
@@ -264,7 +262,7 @@ def test_quantities_without_amounts_are_priced_with_the_price_book() -> None:
 
     found = only(compare([charge], [tokens(1_000_000, "1M_output_text_tokens", "8")]))
 
-    assert (found.actual_usd, found.verdict, found.priced_by_us) == (8, "ok", True)
+    assert (found.actual_usd, found.verdict, found.priced_by_us) == (Decimal(8), "ok", True)
 
 
 def test_quantities_that_no_price_counts_are_told_and_not_compared() -> None:
@@ -278,8 +276,37 @@ def test_quantities_that_no_price_counts_are_told_and_not_compared() -> None:
     assert result.notes == ("elevenlabs: credits cannot be compared: there is no price of credits",)
 
 
+def test_quantities_of_no_model_are_priced_at_the_mean_of_ours() -> None:
+    charge = minutes("200", None, model=None, service=None)
+
+    found = only(compare([charge], [ours("100", "0.004"), ours("100", "0.006")]))
+
+    assert (found.actual_usd, found.verdict, found.priced_by_us) == (Decimal(1), "ok", True)
+
+
+def test_dollars_of_one_file_and_hours_of_another_tell_a_price_together() -> None:
+    hours = minutes("100", None, mode="streaming")
+    dollars = theirs("0.36", mode="streaming")
+
+    result = compare([dollars, hours], [ours("100", "0.0048")])
+    apart = compare([dollars, msgspec.structs.replace(hours, day="2026-11-07")], [ours("100", "0.0048")])
+
+    assert (parts(only(result)), result.notes) == ({"price": "0.12"}, ())
+    assert parts(only(apart)) == {"unexplained": "0.12"}
+    assert apart.notes[0].startswith("deepgram: 1 of 1 quantities without an amount left out")
+
+
+def test_a_leg_more_than_was_recorded_is_usage_and_no_rounding() -> None:
+    leg: dict[str, Any] = {"provider": "twilio", "service": "telephony", "model": None}
+    charges = [minutes("1", "0.0085", call_id="CA1", **leg), minutes("0.5", "0.0085", call_id="CA1", **leg)]
+
+    found = only(compare(charges, [ours("1", "0.0085", increment=Decimal(60), **leg)]))
+
+    assert parts(found) == {"usage": "-0.00425", "price": "-0.00425"}
+
+
 def test_calls_without_a_price_yet_are_left_out_on_both_sides() -> None:
-    call = {"provider": "twilio", "service": "telephony", "model": None}
+    call: dict[str, Any] = {"provider": "twilio", "service": "telephony", "model": None}
     charges = [theirs("0.0085", call_id="CA1", **call), theirs(None, call_id="CA2", rated=False, **call)]
     estimates = [ours("1", "0.0085", call_id=id_, **call) for id_ in ("CA1", "CA2")]
 

@@ -30,7 +30,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNDATED: Final = -1
 _MOST_CACHED: Final = 4096
 """Kinds of request that are remembered. A process has some dozen; more are looked up each time anew."""
-_ADD_PRICE: Final = "add a [[price]] for it to your prices file: docs/prices.md"
+_ADD_PRICE: Final = "add a [[price]] for it to your prices file: docs/money.md"
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):

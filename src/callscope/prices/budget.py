@@ -110,9 +110,22 @@ def period_of(budget: Budget, at_ms: float, call_id: str | None = None) -> str |
     return day.isoformat() if budget.per == "day" else day.isoformat()[:7]
 
 
-def applies(budget: Budget, provider: str | None, agent: str | None) -> bool:
-    """Whether what this provider bills for this agent counts towards the budget."""
-    return (budget.provider is None or budget.provider == provider) and (budget.agent is None or budget.agent == agent)
+class Counted(NamedTuple):
+    """What a budget takes of an amount."""
+
+    usd: Decimal | None
+
+
+def counted(budget: Budget, provider: str | None, agent: str | None, usd: Decimal | None) -> Counted | None:
+    """What a budget counts of what a provider bills for an agent; None when it is none of its business.
+
+    What nobody knows the provider of may be this one's: for a budget of one provider it has no known amount.
+    """
+    if budget.agent is not None and budget.agent != agent:
+        return None
+    if budget.provider is None or budget.provider == provider:
+        return Counted(usd)
+    return Counted(None) if provider is None else None
 
 
 def crossed(budget: Budget, before: Decimal, after: Decimal) -> tuple[int, ...]:
@@ -170,13 +183,12 @@ class Meter:
         """
         found: list[Crossing] = []
         for budget in self._budgets:
-            if not applies(budget, provider, agent):
-                continue
+            part = counted(budget, provider, agent, usd)
             period = period_of(budget, at_ms, call_id)
-            if period is None:
+            if part is None or period is None:
                 continue
             tally = self._tallies.get((budget.name, period), _Tally())
-            more = {"unpriced": tally.unpriced + 1} if usd is None else {"usd": tally.usd + usd}
+            more = {"unpriced": tally.unpriced + 1} if part.usd is None else {"usd": tally.usd + part.usd}
             found += self._put(budget, period, tally._replace(**more))
         return found
 

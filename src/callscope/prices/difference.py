@@ -7,7 +7,7 @@ rounded to a millionth of a millionth of a dollar before anything is compared, s
 part                   what it is
 ====================== ==========================================================================================
 usage                  the quantities differ; at our price
-price                  the quantities agree, and the price of one unit differs
+price                  the price of one unit differs
 cached                 input tokens that the provider billed as cached, and that the usage did not report as such
 unpriced               charges for what we have no price for
 rounding               the quantities differ by less than one increment a request, or the amounts by their last digit
@@ -88,6 +88,7 @@ class _Side:
     """One side's quantity and money for what one unit counts."""
 
     def __init__(self) -> None:
+        self.lines = 0
         self.quantity = _ZERO
         self.usd = _ZERO
         self.unpriced = _ZERO
@@ -168,7 +169,8 @@ def _compare(group: Group, counts: str, ours: _Side, theirs: _Side, parts: _Part
         parts.of["usage"] += rest
         return
     price = ours.usd / ours.quantity
-    if gap and abs(gap) < ours.increments:
+    # More charges than uses of ours are no rounding: a leg that was not recorded, say.
+    if gap and abs(gap) < ours.increments and theirs.lines <= ours.lines:
         most = money(price * ours.increments)
         rounding = max(-most, min(rest, most))
         parts.of["rounding"] += rounding
@@ -250,6 +252,7 @@ def _ours(estimates: Iterable[Estimate], *, as_billed: bool) -> dict[str, _Side]
     for each in estimates:
         quantity = (each.billed if as_billed else each.used) or _ZERO
         side = sides[each.counts or ""]
+        side.lines += 1
         if each.usd is None:
             side.unpriced += quantity
         else:
@@ -263,6 +266,7 @@ def _theirs(charges: Iterable[Charge]) -> dict[str, _Side]:
     sides: dict[str, _Side] = defaultdict(_Side)
     for charge in charges:
         side = sides[charge.unit or ""]
+        side.lines += 1
         side.quantity += charge.quantity or _ZERO
         side.usd += money(charge.amount or _ZERO)
         side.last_digits += _last_digit(charge)

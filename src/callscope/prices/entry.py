@@ -1,4 +1,4 @@
-"""One dated price, and what has to be known about who charges it. The TOML form: docs/prices.md."""
+"""One dated price, and what has to be known about who charges it. The TOML form: docs/money.md."""
 
 from __future__ import annotations
 

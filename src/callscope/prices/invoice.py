@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -11,11 +13,12 @@ from callscope.errors import SettingError
 from callscope.model.cost import USD
 from callscope.model.usage import SERVICES
 from callscope.prices.book import Found, PriceBook
-from callscope.prices.estimate import find, model_name, provider_name
+from callscope.prices.estimate import Estimate, find, model_name, provider_name
 from callscope.prices.statements.charge import Charge
 from callscope.prices.units import UNITS
 
 _UNKNOWN_SERVICE: Final = "other"
+_ZERO: Final = Decimal(0)
 
 
 class Invoice:
@@ -28,7 +31,7 @@ class Invoice:
     def __init__(self, provider: str) -> None:
         self.provider = provider
         self.charges: list[Charge] = []
-        self.other_usd = Decimal(0)
+        self.other_usd = _ZERO
         """Charges that usage does not explain, as far as they have an exchange rate."""
         self.priced_by_us = False
         self._services: set[str] = set()
@@ -45,19 +48,24 @@ class Invoice:
         self._services.update(services)
         self._all_services = self._all_services or not services
 
-    def close(self, book: PriceBook) -> list[str]:
+    def close(self, book: PriceBook, estimates: Iterable[Estimate]) -> list[str]:
         """Give every charge an amount in US dollars; tells what had to be left out.
+
+        Quantities without an amount go to the amounts without a quantity that they belong to. Where no charge has an
+        amount they are priced: at the list price, else at the mean of ours.
 
         Raises:
             SettingError: a currency has no exchange rate.
         """
         told = [charge for charge in self.charges if charge.amount is not None or not charge.rated]
-        untold = len(self.charges) - len(told)
+        untold = [charge for charge in self.charges if charge.amount is None and charge.rated]
         if told:
+            told, left = _with_quantities(told, untold)
             self.charges = [msgspec.structs.replace(charge, amount=_amount(charge, book)) for charge in told]
-            what = "quantities without an amount are left out: other charges of it have amounts"
-            return [f"{self.provider}: {untold} {what}"] if untold else []
-        priced = [(charge, _priced(charge, book)) for charge in self.charges]
+            what = "without an amount left out: the amounts that are given have quantities, or are not split alike"
+            return [f"{self.provider}: {left} of {len(untold)} quantities {what}"] if left else []
+        means = _means(estimates) if untold else {}
+        priced = [(charge, _priced(charge, book, means)) for charge in untold]
         self.charges = [msgspec.structs.replace(charge, amount=usd) for charge, usd in priced if usd is not None]
         self.priced_by_us = bool(self.charges)
         return sorted(
@@ -94,19 +102,57 @@ def _amount(charge: Charge, book: PriceBook) -> Decimal | None:
     return usd
 
 
-def _priced(charge: Charge, book: PriceBook) -> Decimal | None:
+def _with_quantities(amounts: list[Charge], quantities: list[Charge]) -> tuple[list[Charge], int]:
+    """Amounts with the quantities that another file tells for the same thing, and how many quantities are left.
+
+    Deepgram's billing has dollars, its usage has hours: together they tell a price.
+    """
+    named: dict[tuple[object, ...], list[Charge]] = defaultdict(list)
+    for charge in quantities:
+        named[_thing(charge)].append(charge)
+    alike = Counter(_thing(charge) for charge in amounts)
+    found, left = [], len(quantities)
+    for charge in amounts:
+        same = named.get(_thing(charge), [])
+        units = {each.unit for each in same}
+        if charge.unit is None and charge.rated and len(units) == 1 and alike[_thing(charge)] == 1:
+            quantity = sum((each.quantity or _ZERO for each in same), _ZERO)
+            found.append(msgspec.structs.replace(charge, unit=same[0].unit, quantity=quantity))
+            left -= len(same)
+        else:
+            found.append(charge)
+    return found, left
+
+
+def _thing(charge: Charge) -> tuple[object, ...]:
+    return charge.day, charge.last_day, charge.service, charge.model, charge.mode
+
+
+def _means(estimates: Iterable[Estimate]) -> dict[str, Decimal]:
+    """Our mean price, in US dollars, of one of what is counted."""
+    usd: dict[str, Decimal] = defaultdict(Decimal)
+    quantity: dict[str, Decimal] = defaultdict(Decimal)
+    for each in estimates:
+        if each.usd is not None and each.counts is not None:
+            usd[each.counts] += each.usd
+            quantity[each.counts] += each.billed or _ZERO
+    return {counts: usd[counts] / quantity[counts] for counts in usd if quantity[counts]}
+
+
+def _priced(charge: Charge, book: PriceBook, means: dict[str, Decimal]) -> Decimal | None:
     """What a quantity costs at our price; None when there is none.
 
     Not by way of the costing: a day's sum is no request, and must meet neither minimum nor long-context rates.
     """
     found = _found(charge, book)
-    if found.entry is None or charge.quantity is None:
+    if charge.quantity is None:
         return None
-    for unit, rate in found.entry.rates.items():
+    entry = found.entry
+    for unit, rate in entry.rates.items() if entry is not None else ():
         if UNITS[unit].usage == charge.unit:
             amount = charge.quantity / UNITS[unit].per * rate * found.factor
-            return book.to_usd(amount, found.entry.currency, charge.at_ms)
-    return None
+            return book.to_usd(amount, entry.currency if entry is not None else USD, charge.at_ms)
+    return charge.quantity * means[charge.unit] if charge.unit in means else None
 
 
 def _found(charge: Charge, book: PriceBook) -> Found:

@@ -57,7 +57,7 @@ def biller_of(catalogue: Catalogue, hosts: Mapping[str, str], reported: str | No
         return Biller(
             None,
             reason=f'"{name}" may be a gateway or your own machine: write who bills it under [hosts] in your prices'
-            " file, as docs/prices.md says",
+            " file, as docs/money.md says",
         )
     prefix, slash, _ = (model or "").strip().lower().partition("/")
     by_model = catalogue.named(prefix) if slash and prefix else None

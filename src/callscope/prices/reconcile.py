@@ -137,7 +137,7 @@ def reconcile(
         if estimate.status != NOT_BILLED:
             ours[estimate.provider].append(estimate)
     for invoice in invoices.values():
-        notes += invoice.close(book)
+        notes += invoice.close(book, ours[invoice.provider])
     compared = [
         _compare(invoice, ours[name], tolerance_percent)
         for name, invoice in sorted(invoices.items())

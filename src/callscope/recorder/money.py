@@ -7,7 +7,6 @@ without any cost, and say why. `callscope reprice` prices them once the file is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -16,20 +15,19 @@ import msgspec
 
 from callscope.archive.once import is_first
 from callscope.archive.price_file import read_book, read_budgets
-from callscope.archive.spend import spend_of
 from callscope.clock import monotonic_ns, now_ms
 from callscope.config import Settings
 from callscope.errors import SettingError
 from callscope.model.cost import CostLine
-from callscope.prices import shipped
+from callscope.prices.biller import billers
 from callscope.prices.book import PriceBook
-from callscope.prices.budget import Budget, Crossing, Meter, State, applies, period_of
+from callscope.prices.budget import Crossing, Meter, State
 from callscope.prices.call_cost import CallCost, Line
 from callscope.recorder.chores import Chores
 from callscope.recorder.guard import log
+from callscope.recorder.others import Others
 
 _REFRESH_NS: Final = 60_000_000_000
-_LONGEST_PERIOD_MS: Final = 31 * 86_400_000
 
 
 class NoCost:
@@ -76,8 +74,8 @@ class Money:
         self.book: PriceBook | None = None
         """None before the first call, and where the user's file has a mistake."""
         self._problem = ""
-        self._budgets: tuple[Budget, ...] = ()
         self._meter: Meter | None = None
+        self._others: Others | None = None
         self._counted_at_ns = 0
         self._lock = Lock()
         self._knows_others = False
@@ -98,7 +96,7 @@ class Money:
         with self._lock:
             crossings, self._found = self._found, []
             for line in lines:
-                crossings += meter.add(at_ms, self._provider(line), agent, call_id, line.usd)
+                crossings += meter.add(at_ms, self._biller(line), agent, call_id, line.usd)
         return [_told(each) for each in crossings if self._is_news(each)]
 
     def ended(self, call_id: str) -> None:
@@ -123,11 +121,15 @@ class Money:
             self._problem = str(error)
             log.error("callscope: calls are recorded without their cost: %s", error)
         try:
-            self._budgets = () if budgets is None else read_budgets(Path(budgets))
+            budgets_read = () if budgets is None else read_budgets(Path(budgets))
         except SettingError as error:
+            budgets_read = ()
             log.error("callscope: no budget is watched: %s", error)
-        if self._budgets:
-            self._meter = Meter(self._budgets)
+        if budgets_read and self.book is not None:
+            self._biller = billers(self.book)
+            self._meter = Meter(budgets_read)
+            shared = tuple(budget for budget in budgets_read if budget.per != "call")
+            self._others = Others(self._root, shared, writer_id=self._writer_id, biller=self._biller)
             self._count_others()
 
     def _count_others(self) -> None:
@@ -138,30 +140,14 @@ class Money:
             self._chores.begin("budgets", self._count)
 
     def _count(self) -> None:
-        now = now_ms()
-        periods = [budget for budget in self._budgets if budget.per != "call"]
-        sums = {budget.name: (Decimal(0), 0) for budget in periods}
-        for call in spend_of(self._root, now_ms=now, since_ms=now - _LONGEST_PERIOD_MS):
-            if call.writer_id == self._writer_id:
-                continue
-            for budget in periods:
-                if period_of(budget, call.started_at_ms) != period_of(budget, now):
-                    continue
-                for line in call.lines:
-                    if applies(budget, self._provider(line), call.agent):
-                        usd, unpriced = sums[budget.name]
-                        sums[budget.name] = (usd + line.usd, unpriced) if line.usd is not None else (usd, unpriced + 1)
+        meter, others = self._meter, self._others
+        if meter is None or others is None:
+            return
+        found = list(others.spent(now_ms=now_ms()))
         with self._lock:
-            for budget in periods:
-                if self._meter is not None:
-                    self._found += self._meter.baseline(budget.name, period_of(budget, now) or "", *sums[budget.name])
+            for sums in found:
+                self._found += meter.baseline(*sums)
         self._knows_others = True
-
-    def _provider(self, line: CostLine) -> str | None:
-        """The catalogue's id of who bills a line."""
-        if line.matched is not None:
-            return line.matched.partition("/")[0]
-        return line.provider and (shipped.catalogue().named(line.provider.lower()) or line.provider)
 
     def _is_news(self, crossing: Crossing) -> bool:
         """Whether this process is the first to tell; and a line in the log when it is."""

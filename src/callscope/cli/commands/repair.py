@@ -8,6 +8,7 @@ import msgspec
 from callscope.archive import listing
 from callscope.archive.repair import Action, repair, repair_call
 from callscope.cli import figures, options, screen
+from callscope.cli.price_book import price_book
 from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 
@@ -25,10 +26,11 @@ def command(ctx: click.Context, *, call: str | None, root: str | None, as_json: 
     """
     now = now_ms()
     archive = options.archive(root)
+    book = price_book(None)
     if call is None:
-        actions = list(repair(archive, now_ms=now, dry_run=dry_run))
+        actions = list(repair(archive, now_ms=now, dry_run=dry_run, book=book))
     else:
-        actions = repair_call(listing.find_call(archive, call, now_ms=now), now_ms=now, dry_run=dry_run)
+        actions = repair_call(listing.find_call(archive, call, now_ms=now), now_ms=now, dry_run=dry_run, book=book)
     if as_json:
         screen.print_json({"dry_run": dry_run, "actions": msgspec.to_builtins(actions)})
     else:
