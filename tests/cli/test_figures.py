@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from callscope.cli import figures
 from callscope.cli.moments import parse
+from callscope.cli.money import money
 from callscope.errors import SettingError
 from callscope.model.wire import parse_ts
 
@@ -21,7 +24,7 @@ def test_waits_below_a_second_are_milliseconds(value: float, shown: str) -> None
 
 @pytest.mark.parametrize("value", [None, "x", True, float("nan"), float("inf"), -1, {}])
 def test_what_is_unknown_is_a_dash_and_never_zero(value: object) -> None:
-    assert {figures.wait(value), figures.clock(value), figures.money({"total": value})} == {DASH}
+    assert {figures.wait(value), figures.clock(value)} == {DASH}
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0, "0:00"), (84_999, "1:24"), (3_723_000, "1:02:03")])
@@ -29,13 +32,18 @@ def test_lengths_are_minutes_and_seconds(value: int, shown: str) -> None:
     assert figures.clock(value) == shown
 
 
-@pytest.mark.parametrize(("total", "shown"), [(0, "$0.00"), (0.0123, "$0.0123"), (12.345, "$12.35"), (None, DASH)])
-def test_small_amounts_keep_four_digits(total: float | None, shown: str) -> None:
-    assert figures.money({"total": total}) == shown
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [("0", "$0.00"), ("0.0123", "$0.0123"), ("12.345", "$12.34"), ("1234.5", "$1,234.50"), ("0.0000123", "$0.000012")],
+)
+def test_small_amounts_keep_four_digits_and_what_is_not_zero_never_reads_as_zero(usd: str, shown: str) -> None:
+    assert money(Decimal(usd), 0) == shown
 
 
-def test_no_cost_is_unknown() -> None:
-    assert figures.money(None) == figures.money({}) == DASH
+def test_a_sum_that_is_not_complete_says_so() -> None:
+    assert money(Decimal("0.031"), 2) == "≥ $0.0310, 2 unpriced"
+    assert money(Decimal("0.031"), 0, estimated=True) == "~$0.0310"
+    assert money(None, 1) == "unpriced"
 
 
 def test_a_p95_of_few_values_is_not_told() -> None:

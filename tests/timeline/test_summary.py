@@ -144,10 +144,10 @@ def test_requests_without_usage_are_one_problem_at_the_first_of_them() -> None:
     unreported = [at(ms, "usage", service="llm", request_id=str(ms), unreported_requests=1) for ms in (700, 900)]
     reported = [at(800, "usage", service="llm", input_tokens=3), at(850, "usage", unreported_requests="hm")]
     assert texts(summed(unreported[:1], reported)) == [
-        (700, "unreported", "1 LLM request ended without a usage report: what it cost is not known."),
+        (700, "unreported", "1 LLM request ended without a usage report: what it cost can only be estimated."),
     ]
     assert texts(summed(unreported, reported)) == [
-        (700, "unreported", "2 LLM requests ended without a usage report: what they cost is not known."),
+        (700, "unreported", "2 LLM requests ended without a usage report: what they cost can only be estimated."),
     ]
 
 

@@ -10,10 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from callscope.archive.reader import CallRecord
-from callscope.cli import figures, transcript, waterfall
+from callscope.archive.spend import LINES, OPEN, CallSpend, call_spend
+from callscope.cli import figures, record_table, transcript, waterfall
 from callscope.cli.call_table import STATUS_STYLES
 from callscope.cli.safe_text import clean
 from callscope.model.call import IN_PROGRESS, Call
+from callscope.model.cost import NOT_BILLED, CostLine, total
 from callscope.model.exchange import Exchange
 from callscope.timeline.summary import Timeline
 
@@ -34,6 +36,7 @@ def render(console: Console, record: CallRecord, timeline: Timeline, *, slowest:
     _problems(console, record, timeline)
     _transcript(console, record, timeline.exchanges)
     _waterfalls(console, record.call, timeline.exchanges, slowest)
+    _costs(console, record.call)
 
 
 def title(call: Call) -> Text:
@@ -58,7 +61,7 @@ def _head(console: Console, record: CallRecord, timeline: Timeline) -> None:
             " ".join(clean(call.agent[key]) for key in _AGENT_FACTS if call.agent.get(key)),
             _framework(call),
         ],
-        "cost": [figures.money(call.cost) if call.cost else "unpriced"],
+        "cost": _cost(call_spend(call, started_at_ms=call.started_at_ms or 0)),
         "labels": [f"{clean(name)}={clean(value)}" for name, value in call.labels.items()],
         "files": [call.path],
     }
@@ -89,6 +92,34 @@ def _trouble(timeline: Timeline) -> list[str]:
         figures.count(timeline.interruptions, "interruption"),
         f"{figures.count(unanswered, 'turn')} without an answer" if unanswered else "",
     ]
+
+
+def _cost(spend: CallSpend) -> list[str]:
+    """The sum with what it lacks, then its parts."""
+    cost = spend.cost
+    if spend.source == OPEN or (cost.usd is None and not cost.lines):
+        return [figures.UNKNOWN]
+    parts: dict[str, list[CostLine]] = {}
+    for line in cost.lines:
+        parts.setdefault(line.service, []).append(line)
+    shown = [f"{service} {_part(lines)}" for service, lines in parts.items()] if len(parts) > 1 else []
+    charged = [f"{clean(actual.provider or '')} charged {actual.amount} {actual.currency}" for actual in cost.actual]
+    return [record_table.amount(cost), *shown, *charged]
+
+
+def _part(lines: list[CostLine]) -> str:
+    cost = total(lines)
+    return "not billed" if cost.status == NOT_BILLED else record_table.amount(cost)
+
+
+def _costs(console: Console, call: Call) -> None:
+    """A line for each price that applied."""
+    spend = call_spend(call, started_at_ms=call.started_at_ms or 0)
+    if spend.source != LINES:
+        return
+    console.print()
+    console.print(Text("Cost", style="bold"))
+    record_table.render_lines(console, spend.cost, of_call=True)
 
 
 def _framework(call: Call) -> str:
@@ -129,25 +160,29 @@ def _transcript(console: Console, record: CallRecord, exchanges: Sequence[Exchan
     if not lines:
         console.print(Text("No turns.", style="dim"))
         return
-    table = transcript_table()
+    costs = any(line.cost for line in lines)
+    table = transcript_table(costs=costs)
     for line in lines:
-        table.add_row(*transcript_row(line, record.call))
+        table.add_row(*transcript_row(line, record.call, costs=costs))
     console.print(table)
 
 
-def transcript_table() -> Table:
-    """Time, wait, speaker, words."""
+def transcript_table(*, costs: bool = False) -> Table:
+    """Time, wait, speaker, words; and what a turn cost."""
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(width=7, justify="right", style="dim")
     table.add_column(width=8, justify="right")
     table.add_column(width=7, no_wrap=True, overflow="ellipsis")
     table.add_column(overflow="fold")
+    if costs:
+        table.add_column(justify="right", style="dim", no_wrap=True)
     return table
 
 
-def transcript_row(line: transcript.Line, call: Call) -> tuple[Text, Text, Text, Text]:
+def transcript_row(line: transcript.Line, call: Call, *, costs: bool = False) -> tuple[Text, ...]:
     """The cells of one line."""
-    return Text(_since(line.ts_ms, call)), line.wait, line.who, line.text
+    cells = (Text(_since(line.ts_ms, call)), line.wait, line.who, line.text)
+    return (*cells, line.cost) if costs else cells
 
 
 def _waterfalls(console: Console, call: Call, exchanges: Sequence[Exchange], slowest: int) -> None:

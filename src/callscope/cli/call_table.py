@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from rich.console import Console
@@ -10,9 +11,11 @@ from rich.text import Text
 
 from callscope.archive.reader import UNREADABLE
 from callscope.cli import figures
+from callscope.cli.money import money
 from callscope.cli.safe_text import clean
 from callscope.model import call as words
 from callscope.model.call import Call
+from callscope.model.cost import ESTIMATED
 
 STATUS_STYLES: Final = {
     words.COMPLETED: "green",
@@ -34,11 +37,11 @@ def render(console: Console, calls: Sequence[Call], *, now_ms: int) -> None:
     table["LENGTH"] = [Text(figures.clock(call.duration_ms)) for call in calls]
     table["TURNS"] = [Text(figures.UNKNOWN if call.turns is None else str(call.turns)) for call in calls]
     table["P50"] = [Text(figures.wait((call.latency or {}).get("p50_ms"))) for call in calls]
-    priced = any(call.cost for call in calls)
+    priced = any(call.cost or call.callscope.get("unpriced") for call in calls)
     if not priced or console.width >= _WIDE:
         table["WORST"] = [Text(figures.wait(call.callscope.get("worst_wait_ms"))) for call in calls]
     if priced:
-        table["COST"] = [Text(figures.money(call.cost)) for call in calls]
+        table["COST"] = [_cost(call) for call in calls]
     table["CALL"] = [Text(clean(call.call_id)) for call in calls]
     _print_line(console, _aligned(table, [Text(name, style="dim") for name in table]))
     for number, call in enumerate(calls):
@@ -50,6 +53,15 @@ def render(console: Console, calls: Sequence[Call], *, now_ms: int) -> None:
 def status(word: str) -> Text:
     """A status in its colour, with spaces for people."""
     return Text(clean(word).replace("_", " "), style=STATUS_STYLES.get(word, ""))
+
+
+def _cost(call: Call) -> Text:
+    """The known sum; ``≥`` where that is not all of it, ``~`` where something was assumed."""
+    usd = figures.known((call.cost or {}).get("total"))
+    if usd is None:
+        return Text("unpriced" if call.callscope.get("unpriced") else figures.UNKNOWN, style="dim")
+    shown = money(Decimal(str(usd)), 0, estimated=call.callscope.get("cost_status") == ESTIMATED)
+    return Text(f"≥ {shown}", style="yellow") if call.callscope.get("unpriced") else Text(shown)
 
 
 def _aligned(table: dict[str, list[Text]], cells: list[Text]) -> Text:

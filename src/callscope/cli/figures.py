@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from callscope.model.wire import format_ts
 from callscope.timeline.percentiles import percentile
@@ -14,7 +14,6 @@ ENOUGH: Final = 20
 """Values from which a p95 says something."""
 _SECOND_MS: Final = 1000
 _MINUTE_S: Final = 60
-_CENT: Final = 0.01
 
 
 def wait(value: object) -> str:
@@ -46,14 +45,6 @@ def short_moment(ts_ms: int | None, *, now_ms: int) -> str:
         return UNKNOWN
     text = format_ts(ts_ms)
     return f"{text[5:10]} {text[11:16]}" if text[:4] == format_ts(now_ms)[:4] else text[:10]
-
-
-def money(cost: Mapping[str, Any] | None) -> str:
-    """A cost's total: ``$0.0123``, from one dollar on ``$1.23``."""
-    total = known(cost.get("total")) if cost else None
-    if total is None:
-        return UNKNOWN
-    return f"${total:.2f}" if total >= 1 or total == 0 else f"${total:.4f}"
 
 
 def size(number_of_bytes: int) -> str:

@@ -36,11 +36,16 @@ def render(console: Console, priced: Priced, *, number: int) -> None:
     for actual in cost.actual:
         heading.append(f"  charged {exact(actual.amount)} {clean(actual.currency)}")
     columns.print_line(console, heading)
+    render_lines(console, cost, of_call=priced.service == CALL, indent=3)
+
+
+def render_lines(console: Console, cost: Cost, *, of_call: bool, indent: int = 0) -> None:
+    """Print a line a price, and the reasons; ``of_call``: the lines are of different services."""
     lines = [line for line in cost.lines if line.usage]
     if lines:
-        columns.render(console, _columns(lines, of_call=priced.service == CALL), indent="   ")
+        columns.render(console, _columns(lines, of_call=of_call), indent=" " * indent)
     for reason in cost.reasons:
-        columns.print_fact(console, "", clean(reason), indent=3)
+        columns.print_fact(console, "", clean(reason), indent=indent)
 
 
 def amount(cost: Cost) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from rich.text import Text
 
 from callscope.cli import figures
+from callscope.cli.money import money
 from callscope.cli.safe_text import clean
 from callscope.model import event as types
 from callscope.model import wire
@@ -40,6 +42,7 @@ class Line(NamedTuple):
     wait: Text
     who: Text
     text: Text
+    cost: Text
 
 
 def lines_of(turns: Sequence[Turn], events: Sequence[Event], exchanges: Sequence[Exchange]) -> list[Line]:
@@ -64,7 +67,7 @@ def turn_line(turn: Turn, exchange: Exchange | None = None) -> Line:
     waited = exchange.response_ms if exchange is not None else None
     if waited is None and turn.role == "assistant":
         waited = response_of_row(turn.latency)
-    return Line(turn.ts_ms, _wait(waited), Text(clean(name), style=style), words_of(turn))
+    return Line(turn.ts_ms, _wait(waited), Text(clean(name), style=style), words_of(turn), _cost(turn))
 
 
 def words_of(turn: Turn) -> Text:
@@ -141,13 +144,24 @@ def _tool_result(data: Mapping[str, Any]) -> Text:
 
 
 def _event(event: Event, who: str, style: str, text: Text) -> Line:
-    return Line(event.ts_ms, Text(), Text(who, style=style), text)
+    return Line(event.ts_ms, Text(), Text(who, style=style), text, Text())
 
 
 def _wait(ms: int | None) -> Text:
     if ms is None:
         return Text()
     return Text(figures.wait(ms), style="bold red" if ms >= _SLOW_MS else "bold")
+
+
+def _cost(turn: Turn) -> Text:
+    """What the turn cost; ``≥`` where something in it has no price."""
+    if not turn.cost:
+        return Text()
+    usd, unpriced = figures.known(turn.cost.get("total")), turn.cost.get("unpriced")
+    if usd is None:
+        return Text("unpriced")
+    shown = money(Decimal(str(usd)), 0, estimated=bool(turn.cost.get("estimated")))
+    return Text(f"≥ {shown}" if unpriced else shown)
 
 
 def _value(value: object, *, none: str = figures.UNKNOWN) -> str:

@@ -198,7 +198,7 @@ def _problems(exchanges: Sequence[Exchange], rows: Sequence[Event], start_ms: in
             unreported += requests
     if unreported:
         who, what = ("1 LLM request", "it") if unreported == 1 else (f"{unreported} LLM requests", "they")
-        text = f"{who} ended without a usage report: what {what} cost is not known."
+        text = f"{who} ended without a usage report: what {what} cost can only be estimated."
         problems.append(Problem(at_ms=unreported_at_ms, kind="unreported", text=text))
     return sorted(problems, key=lambda problem: problem.at_ms)
 

@@ -77,8 +77,8 @@ def command(
         screen.print_json({"dry_run": dry_run, "repriced": done, "calls": [_document(one) for one in found]})
     elif found:
         click.echo(f"{figures.count(done, 'call')} priced anew." if go_on else "Nothing was changed.")
-    for error in errors:
-        click.echo(f"callscope: {clean(error)}", err=True)
+    for message in errors:
+        click.echo(f"callscope: {clean(message)}", err=True)
     ctx.exit(1 if errors else 0)
 
 
