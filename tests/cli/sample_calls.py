@@ -153,8 +153,8 @@ def run_unprivileged(*args: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def run_on_terminal(*args: str, columns: int = 80, environ: dict[str, str] | None = None) -> str:
-    """What the command writes to a terminal of that width."""
+def run_on_terminal(*args: str, columns: int = 80, environ: dict[str, str] | None = None, typed: bytes = b"") -> str:
+    """What the command writes to a terminal of that width, on which somebody types."""
     reading, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     with subprocess.Popen(
@@ -165,6 +165,7 @@ def run_on_terminal(*args: str, columns: int = 80, environ: dict[str, str] | Non
         env=_environ({"TERM": "xterm", **(environ or {})}),
     ) as process:
         os.close(terminal)
+        os.write(reading, typed)
         output = b""
         while True:
             try:
