@@ -81,7 +81,7 @@ PROVIDERS = [
         ),
         model("google", "tts", "chirp", rates=rates(_1M_chars="30"), markup="counted_except_mark"),
         model("google", "stt", "chirp", rates=rates(minute="0.016"), channels="multiplied"),
-        reasoning_inside_output=False,
+        reasoning_may_be_beside=True,
     ),
     provider(
         "deepgram",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_catalogue import price, usd
 
@@ -128,6 +128,7 @@ RECORDS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(RECORDS)
 def test_the_ledger_adds_up_to_its_records(records: list[tuple[str, dict[str, Any]]]) -> None:
     one_by_one = [line for what, usage in records for line in price(what, usage)]

@@ -137,3 +137,8 @@ def test_nothing_that_is_reported_raises(reported: str, model: str) -> None:
 def test_the_host_of_an_address() -> None:
     assert host_of("https://key@API.openai.com:443/v1/chat") == "api.openai.com:443"
     assert host_of(" Deepgram ") == "deepgram"
+
+
+def test_an_engine_on_this_machine_that_has_no_provider_is_told_by_its_model() -> None:
+    assert biller_of(catalogue(), {}, None, "espeak-ng").id == "local"
+    assert biller_of(catalogue(), {}, None, "deepgram").id is None

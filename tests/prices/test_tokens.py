@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_catalogue import amounts, only, price, statuses, usd
 
@@ -68,14 +68,31 @@ def test_two_names_of_the_cached_tokens_are_one_thing() -> None:
     )
 
 
-def test_openai_counts_reasoning_inside_the_output_and_gemini_beside_it() -> None:
+def test_reasoning_is_inside_the_output() -> None:
     usage = {"input_tokens": 0, "output_tokens": 50, "reasoning_tokens": 40}
 
     assert amounts(price(GPT, usage)) == {"output_tokens": 50 * D(8) / 1_000_000}
-    assert amounts(price(GEMINI, usage)) == {
-        "output_tokens": 50 * D(10) / 1_000_000,
-        "reasoning_tokens": 40 * D(10) / 1_000_000,
-    }
+    assert amounts(price(GEMINI, usage)) == {"output_tokens": 50 * D(10) / 1_000_000}
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"output_tokens": 50, "reasoning_tokens": 40, "total_tokens": 190},
+        {"output_tokens": 50, "reasoning_tokens": 60},
+    ],
+)
+def test_geminis_own_count_has_it_beside_where_the_total_or_its_size_says_so(usage: dict[str, int]) -> None:
+    found = amounts(price(GEMINI, {"input_tokens": 100, **usage}))
+
+    assert found["reasoning_tokens"] == usage["reasoning_tokens"] * D(10) / 1_000_000
+    assert found["output_tokens"] == 50 * D(10) / 1_000_000
+
+
+def test_a_total_that_has_it_once_says_that_it_is_inside() -> None:
+    usage = {"input_tokens": 100, "output_tokens": 50, "reasoning_tokens": 40, "total_tokens": 150}
+
+    assert "reasoning_tokens" not in amounts(price(GEMINI, usage))
 
 
 def test_text_audio_and_what_was_cached_of_each_have_their_own_prices() -> None:
@@ -255,6 +272,7 @@ def test_no_tokens_with_a_price_cost_nothing_and_are_priced() -> None:
 TOKENS = st.integers(0, 90_000)
 
 
+@settings(deadline=None)
 @given(fresh=TOKENS, cached=TOKENS, made=TOKENS, reasoning=TOKENS)
 @pytest.mark.parametrize("what", [GPT, CLAUDE, GEMINI])
 def test_two_halves_cost_what_the_whole_costs(what: str, fresh: int, cached: int, made: int, reasoning: int) -> None:
@@ -272,6 +290,7 @@ def test_two_halves_cost_what_the_whole_costs(what: str, fresh: int, cached: int
     assert usd(price(what, half)) + usd(price(what, rest)) == usd(price(what, usage))
 
 
+@settings(deadline=None)
 @given(
     text=TOKENS, audio=TOKENS, rest=TOKENS, cached=TOKENS, cached_audio=st.none() | TOKENS,
     told=st.sets(st.sampled_from(("input_tokens", "input_text_tokens", "input_audio_tokens")), min_size=1),

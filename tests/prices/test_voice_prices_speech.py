@@ -415,4 +415,4 @@ def test_markup_is_billed_in_three_ways(provider: str, markup: str) -> None:
 
 def test_cached_and_reasoning_tokens_are_counted_beside_the_others_where_they_are() -> None:
     assert document("aws")["provider"]["cached_inside_input"] is False
-    assert document("google")["provider"]["reasoning_inside_output"] is False
+    assert document("google")["provider"]["reasoning_may_be_beside"] is True

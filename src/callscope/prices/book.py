@@ -24,6 +24,8 @@ from callscope.prices.own import NONE, Discount, OwnPrices
 from callscope.prices.variants import Choice, Wanted, choose, fitting, is_active
 
 EVERY_MODEL: Final = "*"
+_RESOLD: Final = {"livekit": dict.fromkeys(("stt", "tts", "llm"), "livekit-inference")}
+"""Who is reported, and for which services somebody else's list holds: LiveKit Agents tells of LiveKit Inference so."""
 _ONE: Final = Decimal(1)
 _MS: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -163,6 +165,9 @@ class PriceBook:
 
     def _subject(self, request: _Request) -> _Subject:
         biller = biller_of(self.catalogue, self.own.hosts, request.provider, request.model)
+        resold = _RESOLD.get(biller.id or "", {}).get(request.service)
+        if resold is not None:
+            biller = biller._replace(id=resold)
         if request.addon_of is not None:
             biller = Biller(request.addon_of)
         provider = self.catalogue.provider(biller.id) if biller.id else None

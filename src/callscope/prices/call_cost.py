@@ -14,7 +14,7 @@ import msgspec
 
 from callscope.model.cost import ESTIMATED, Actual, Cost, CostLine, total
 from callscope.prices.book import PriceBook
-from callscope.prices.costing import actual_of, cost_of
+from callscope.prices.costing import UNREPORTED, actual_of, cost_of
 from callscope.prices.ledger import Ledger
 
 TELEPHONY: Final = "telephony"
@@ -51,11 +51,6 @@ class CallCost:
         service = service if isinstance(service, str) and service else "other"
         provider, model = _name(usage.get("provider")), _name(usage.get("model"))
         units = {key: value for key, value in usage.items() if key not in ("service", "provider", "model")}
-        unreported = units.pop("unreported_requests", None)
-        if type(unreported) is int and unreported > 0:
-            self._ledger.unreported(service, provider, model, unreported)
-            if not units.keys() - {"processor", "request_id"}:
-                return ()
         if service == TELEPHONY:
             self._line_is_told = True
             if direction:
@@ -88,6 +83,10 @@ class CallCost:
             for (service, provider, currency), amount in self._actual.items()
         ]
         return total(lines, actual)
+
+    def at_end(self, line: Line) -> list[CostLine]:
+        """What only the end tells: the line's cost, and estimates of requests that nobody reported the usage of."""
+        return [*self.of_line(line), *(each for each in self._ledger.lines() if each.usage == UNREPORTED)]
 
     def of_line(self, line: Line | None) -> list[CostLine]:
         """What the line cost, told by the length of the call; nothing when usage told of it, or the call goes on."""

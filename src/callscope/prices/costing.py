@@ -170,7 +170,7 @@ def _charged(tariff: Tariff, record: Reported, entry: Entry) -> list[CostLine]:
     if entry.long_context is not None:
         _lengthen(tariff, record, entry)
     if tokens.told(numbers):
-        lines += _tokens(tariff, numbers)
+        lines += _tokens(tariff, numbers, record.total_tokens)
     elif record.total_tokens:
         lines.append(
             tariff.unpriced("total_tokens", None, "a total has no price: report input_tokens and output_tokens")
@@ -205,13 +205,14 @@ def _lengthen(tariff: Tariff, record: Reported, entry: Entry) -> None:
         tariff.rates = {**entry.rates, **long.rates}
 
 
-def _tokens(tariff: Tariff, numbers: Mapping[str, Number]) -> Iterator[CostLine]:
+def _tokens(tariff: Tariff, numbers: Mapping[str, Number], total: Number) -> Iterator[CostLine]:
     about = tariff.found.provider
     rates = tariff.rates
     reading = tokens.Reading(
         rates,
         about is None or about.cached_inside_input,
-        about is None or about.reasoning_inside_output,
+        about is not None and about.reasoning_may_be_beside,
+        total,
         tariff.service == _LLM,
     )
     found = tokens.portions(numbers, reading)

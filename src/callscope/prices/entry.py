@@ -96,8 +96,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Hosts of its API; a name that ends with ``.`` and one of them is the provider, too."""
     cached_inside_input: bool = True
     """Whether ``input_tokens`` hold the cached ones (OpenAI) or are counted beside them (Anthropic, Bedrock)."""
-    reasoning_inside_output: bool = True
-    """Whether ``output_tokens`` hold the reasoning (OpenAI) or are counted beside it (Gemini)."""
+    reasoning_may_be_beside: bool = False
+    """Whether ``output_tokens`` may be told without the reasoning: Gemini's API counts it beside, most frameworks add
+    it. Then ``total_tokens`` decides, or reasoning that is more than the output."""
     failed_requests: Literal["free", "billed"] | None = None
     """Whether a request that failed is charged; None: not documented."""
     local: bool = False

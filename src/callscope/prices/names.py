@@ -26,6 +26,8 @@ _AT_VERSION: Final = re.compile(r"(?<=[^/])@[a-z0-9.-]+$")
 _BEDROCK_VERSION: Final = re.compile(r"-v\d+:\d+$")
 _COMPACT_DATE: Final = re.compile(r"-(20\d\d)([01]\d)([0-3]\d)$")
 _DATE: Final = re.compile(r"-(?:20\d\d-[01]\d-[0-3]\d|latest)$")
+_LOCAL: Final = "local"
+"""Whose services run on the user's own machine."""
 _PRIVATE: Final = (".local", ".localhost", ".internal", ".lan")
 
 
@@ -63,6 +65,8 @@ def biller_of(catalogue: Catalogue, hosts: Mapping[str, str], reported: str | No
     by_model = catalogue.named(prefix) if slash and prefix else None
     if by_model is not None:
         return Biller(by_model, assumed=f'"{name}" is not known: billed like {by_model}' if name else None)
+    if not name and catalogue.named(model or "") == _LOCAL:
+        return Biller(_LOCAL)  # an engine on this machine has no provider, and its model says which it is
     if not name:
         return Biller(None, reason="no provider was reported: report who bills it")
     return Biller(name)

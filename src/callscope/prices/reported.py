@@ -102,7 +102,8 @@ class Reported(msgspec.Struct, kw_only=True):
     legs: tuple[Piece, ...] | int | None = None
     sessions: tuple[Piece, ...] | int | None = None
     add_ons: tuple[str, ...] = ()
-    total_tokens: bool = False
+    total_tokens: Number = 0
+    """Never billed; it tells how a provider counts."""
     characters_played: bool = False
     failed: bool = False
     errors: list[Problem] = []
@@ -266,7 +267,7 @@ def _add_ons(found: Reported, key: str, value: object) -> None:
 
 
 def _total(found: Reported, _key: str, value: object) -> None:
-    found.total_tokens = bool(value)
+    found.total_tokens = number(value) or 0
 
 
 def _played(found: Reported, _key: str, value: object) -> None:

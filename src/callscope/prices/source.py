@@ -167,7 +167,7 @@ _PROVIDER: Final[Mapping[str, Reader]] = {
     "aliases": Table.names,
     "hosts": _hosts,
     "cached_inside_input": Table.flag,
-    "reasoning_inside_output": Table.flag,
+    "reasoning_may_be_beside": Table.flag,
     "failed_requests": choice("free", "billed"),
     "local": Table.flag,
     "plan": Table.text,

@@ -1,7 +1,7 @@
 """Tokens as they are reported, into kinds of token that have a price: each token is of exactly one kind.
 
 Providers count differently. ``input_tokens`` hold the cached ones (OpenAI) or stand beside them (Anthropic, Bedrock);
-``output_tokens`` hold the reasoning (OpenAI) or not (Gemini). Totals of a model that charges text and audio
+``output_tokens`` hold the reasoning, except Gemini's own. Totals of a model that charges text and audio
 differently say nothing without their split, and are never taken for the cheaper of the two.
 """
 
@@ -62,7 +62,9 @@ class Reading(NamedTuple):
 
     rates: Mapping[str, Decimal]
     cached_inside_input: bool
-    reasoning_inside_output: bool
+    reasoning_may_be_beside: bool
+    total_tokens: Number
+    """As reported; 0 when it was not."""
     text_unless_told: bool
     """A language model's totals are text, mostly: an estimate."""
 
@@ -148,15 +150,23 @@ def _input(numbers: Mapping[str, Number], reading: Reading) -> Iterator[Portion]
 def _output(numbers: Mapping[str, Number], reading: Reading) -> Iterator[Portion]:
     made = _split(numbers, "output_tokens", "output_text_tokens", "output_audio_tokens")
     reasoning = numbers.get("reasoning_tokens", 0)
-    inside = reading.reasoning_inside_output and any(key in numbers for key in _MADE_KEYS)
-    if inside and reasoning > made.total:
+    beside = not any(key in numbers for key in _MADE_KEYS) or (
+        reading.reasoning_may_be_beside and _is_beside(numbers, made.total, reasoning, reading.total_tokens)
+    )
+    if not beside and reasoning > made.total:
         raise _Contradiction(
             "reasoning_tokens", f"reasoning_tokens {reasoning} is more than {made.key} {made.total}, which hold them"
         )
     _resolve(made, "output", reading)
     yield from _of(made, "output")
-    if reasoning and not inside:
+    if reasoning and beside:
         yield Portion("reasoning_tokens", "output_text_tokens", reasoning)
+
+
+def _is_beside(numbers: Mapping[str, Number], made: Number, reasoning: Number, total: Number) -> bool:
+    """Whether the output was told without the reasoning: the total of all tokens has it once more."""
+    sent = input_total(numbers, cached_inside_input=True)
+    return total == sent + made + reasoning if total else reasoning > made
 
 
 def _of(split: _Split, side: Side) -> Iterator[Portion]:

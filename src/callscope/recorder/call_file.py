@@ -156,7 +156,7 @@ class CallFile:
             self.about.end(given, ended_at_ms)
         self._summary.add(self._fold.finish(self.about.ended_at_ms))
         self.sound.close()
-        return self._cost.of_line(self.about.line)
+        return self._cost.at_end(self.about.line)
 
     def write_metadata(self, dropped: Counter[str], dropped_audio: int) -> None:
         """Put metadata.json in place as of now; raises `OSError`."""

@@ -23,6 +23,7 @@ from callscope.prices.biller import billers
 from callscope.prices.book import PriceBook
 from callscope.prices.budget import Crossing, Meter, State
 from callscope.prices.call_cost import CallCost, Line
+from callscope.prices.costing import UNREPORTED
 from callscope.recorder.chores import Chores
 from callscope.recorder.guard import log
 from callscope.recorder.others import Others
@@ -47,7 +48,7 @@ class NoCost:
     def turn(self) -> None:
         """Nothing can be said of it."""
 
-    def of_line(self, line: Line | None) -> list[CostLine]:  # noqa: ARG002 -- as `CallCost`
+    def at_end(self, line: Line) -> list[CostLine]:  # noqa: ARG002 -- as `CallCost`
         """Nothing can be said of it."""
         return []
 
@@ -96,6 +97,8 @@ class Money:
         with self._lock:
             crossings, self._found = self._found, []
             for line in lines:
+                if line.usage == UNREPORTED and line.usd is None:
+                    continue  # estimated when the call ends
                 crossings += meter.add(at_ms, self._biller(line), agent, call_id, line.usd)
         return [_told(each) for each in crossings if self._is_news(each)]
 
