@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from callscope.cli import figures
-from callscope.cli.moments import parse
 from callscope.cli.money import money
 from callscope.errors import SettingError
 from callscope.model.wire import parse_ts
+from callscope.query.moments import parse
 
 DASH = "\N{EN DASH}"
 NOW_MS = 1_795_255_200_000  # 2026-11-21T10:00:00Z

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from callscope.archive.reprice import Repriced, reprice_call, repriced
-from callscope.cli import columns, figures, moments, options, screen
+from callscope.cli import columns, figures, options, screen
 from callscope.cli.columns import Column
 from callscope.cli.money import money
 from callscope.cli.price_book import price_book
@@ -20,6 +20,7 @@ from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.model.cost import Cost
 from callscope.model.wire import format_ts
+from callscope.query import moments
 
 _SHOWN = 20
 

@@ -1,0 +1,1 @@
+"""Questions about calls: one value that the terminal, the pages and JSON share. Pure: no files, no clock, no SQL."""
