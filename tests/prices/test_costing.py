@@ -207,7 +207,7 @@ def test_what_the_provider_reported_stands_beside_the_estimate(told: object, amo
     about: dict[str, Any] = {"service": "telephony", "provider": "twilio", "model": "us-local-inbound", "at_ms": AT_MS}
     usage = {"call_seconds": 30, "provider_reported": told}
 
-    assert actual_of(BOOK, usage=usage, **about) == amount
+    assert actual_of(service="telephony", provider="twilio", usage=usage) == amount
     assert usd(cost_of(BOOK, usage=usage, **about)) == D("0.0085")
 
 
@@ -287,7 +287,7 @@ def test_no_usage_raises(what: str, usage: dict[str, Any]) -> None:
 
     assert lines
     assert all(line.usd is not None or line.reason for line in lines)
-    actual_of(BOOK, service="llm", provider=None, model=None, usage=usage, at_ms=None)
+    actual_of(service="llm", provider=None, usage=usage)
 
 
 def test_amounts_are_given_to_the_last_digit() -> None:

@@ -76,7 +76,7 @@ def _call(record: Mapping[str, Any], book: PriceBook) -> Priced:
         wrong.append(_error(record, why))
     components = [_one(part, book, ledger, at=record.get("at")) for part in parts]
     actual = [each for component in components for each in component.cost.actual]
-    of_call = actual_of(book, service=CALL, provider=_name(record, "provider"), model=None, usage=usage, at_ms=None)
+    of_call = actual_of(service=CALL, provider=_name(record, "provider"), usage=usage)
     return Priced(
         service=CALL,
         provider=_name(record, "provider"),
@@ -99,7 +99,7 @@ def _one(record: object, book: PriceBook, ledger: Ledger, *, at: object) -> Pric
         ledger.add([line])
         return Priced(service=service or "other", provider=provider, model=model, cost=total([line]))
     lines = cost_of(book, service=service, provider=provider, model=model, usage=usage, at_ms=at_ms)
-    actual = actual_of(book, service=service, provider=provider, model=model, usage=usage, at_ms=at_ms)
+    actual = actual_of(service=service, provider=provider, usage=usage)
     ledger.add(lines)
     alone = Ledger()
     alone.add(lines)

@@ -55,12 +55,11 @@ class CallCost:
             self._line_is_told = True
             if direction:
                 units.setdefault("direction", direction)
-        about: dict[str, Any] = {"service": service, "provider": provider, "model": model}
-        lines = cost_of(self._book, **about, usage=units, at_ms=at_ms)
+        lines = cost_of(self._book, service=service, provider=provider, model=model, usage=units, at_ms=at_ms)
         self._ledger.add(lines)
         if service != TELEPHONY:
             self._of_turn += lines
-        actual = actual_of(self._book, **about, usage=units, at_ms=at_ms)
+        actual = actual_of(service=service, provider=provider, usage=units)
         if actual is not None:
             key = (actual.service, actual.provider, actual.currency)
             self._actual[key] = self._actual.get(key, Decimal(0)) + actual.amount

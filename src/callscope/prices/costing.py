@@ -95,15 +95,7 @@ def _lines(
     return lines
 
 
-def actual_of(
-    book: PriceBook,  # noqa: ARG001 -- called like cost_of, with the same record
-    *,
-    service: str,
-    provider: str | None,
-    model: str | None,  # noqa: ARG001 -- the same
-    usage: Mapping[str, object],
-    at_ms: int | None,  # noqa: ARG001 -- the same
-) -> Actual | None:
+def actual_of(*, service: str, provider: str | None, usage: Mapping[str, object]) -> Actual | None:
     """The amount that the provider itself reported (``provider_reported``); None when there is none."""
     given: object = usage
     amount = reported.reported_amount(given.get("provider_reported")) if isinstance(given, Mapping) else None
