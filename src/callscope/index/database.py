@@ -1,0 +1,281 @@
+"""The index's file: opened for reading by many, for writing by one; its versions; what to do with a broken one.
+
+The file is disposable: whatever is wrong with it, it can be made again from the archive. So a damaged one is set aside
+(``<name>.broken``) and made anew, one of an older schema is brought up to date, and only a file that is not ours at all
+is left alone, with an error that says so.
+
+Who writes holds the lock of `lock`; who reads needs none. Readers see whole transactions (WAL).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from callscope.archive.replace import FILE_MODE, make_dir
+from callscope.errors import CallscopeError, NotFoundError, SettingError, UnreadableError
+
+try:
+    import fcntl
+except ImportError:  # Windows: SQLite's own lock keeps two refreshers apart, they only do the work twice
+    fcntl = None  # type: ignore[assignment]
+
+_MIGRATIONS: Final = {1: "schema.sql"}
+"""What brings a file from the version before to this one: SQL in this directory."""
+SCHEMA: Final = max(_MIGRATIONS)
+"""``PRAGMA user_version`` of a file that is up to date."""
+_APPLICATION: Final = 0x63_61_6C_6C
+"""``PRAGMA application_id``: tells our files from other programs' databases."""
+_BUSY_SECONDS: Final = 5.0
+_CACHE_KIB: Final = 32 * 1024
+_BULK_CACHE_KIB: Final = 96 * 1024
+_BULK_HASH_BYTES: Final = 64 * 1024 * 1024
+_HASH_BYTES: Final = 1024 * 1024
+_SIDE_FILES: Final = ("-wal", "-shm", "-journal")
+_PRIMARY: Final = 0xFF
+"""Extended result codes hold the primary one in their lowest byte."""
+_BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_FULL: Final = sqlite3.SQLITE_FULL
+
+
+def writable(place: Path, *, root: Path) -> sqlite3.Connection:
+    """Open the index for writing, made, migrated or made anew as it needs. Hold `lock` while it is used.
+
+    Args:
+        place: the index's file.
+        root: the archive that it is of.
+
+    Raises:
+        UnreadableError: a newer callscope made the file.
+        SettingError: the file is another program's database, or cannot be made where it should be.
+        CallscopeError: the disk is full, or does not work.
+    """
+    try:
+        make_dir(place.parent)
+        return _opened(place, root)
+    except OSError as error:
+        raise _no_place(place, error.strerror or str(error)) from error
+    except sqlite3.DatabaseError as error:
+        if not is_broken(error):
+            raise explain(error, place) from error
+    set_aside(place)
+    try:
+        return _opened(place, root)
+    except sqlite3.DatabaseError as error:
+        raise explain(error, place) from error
+
+
+def readable(place: Path, *, root: Path) -> sqlite3.Connection:
+    """Open the index for reading alone. It may be used by any thread, by one at a time.
+
+    Raises:
+        NotFoundError: there is none yet, or only one of an older schema or another archive.
+        UnreadableError: a newer callscope made the file, or it is damaged.
+    """
+    if not place.exists():
+        raise NotFoundError(f"there is no index of {root} yet at {place}")
+    try:
+        db = _connect_to_read(place)
+    except sqlite3.DatabaseError as error:
+        raise explain(error, place) from error
+    try:
+        version = _version(db, place)
+        if version < SCHEMA or _about(db, "root") != _name_of(root):
+            raise NotFoundError(f"the index at {place} is not up to date, or is of another archive than {root}")
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise explain(error, place) from error
+    except CallscopeError:
+        db.close()
+        raise
+    return db
+
+
+@contextlib.contextmanager
+def lock(place: Path) -> Iterator[bool]:
+    """Hold the right to write the index, if nobody has it; gives whether it is held. Ends with the process, too.
+
+    Raises:
+        SettingError: the lock's file cannot be made.
+    """
+    try:
+        make_dir(place.parent)
+        fd = os.open(f"{place}.lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), FILE_MODE)
+    except OSError as error:
+        raise _no_place(place, error.strerror or str(error)) from error
+    try:
+        yield _locked(fd)
+    finally:
+        os.close(fd)
+
+
+def discard(place: Path) -> None:
+    """Delete the index. Hold `lock`. Who reads it goes on with what it has open."""
+    for name in ("", *_SIDE_FILES):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{place}{name}")  # noqa: PTH108 -- names with an ending, not paths
+
+
+def set_aside(place: Path) -> None:
+    """Move a file that is damaged out of the way: it may not be ours. The one before it is replaced. Hold `lock`."""
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(place, f"{place}.broken")  # noqa: PTH105 -- as above
+    discard(place)
+
+
+def bulk(db: sqlite3.Connection, *, on: bool) -> None:
+    """Make the most of a first build: more memory, nothing forced to the disk before its end; or end that."""
+    db.execute(f"PRAGMA cache_size = {-(_BULK_CACHE_KIB if on else _CACHE_KIB)}")
+    db.execute(f"PRAGMA synchronous = {'OFF' if on else 'NORMAL'}")
+    db.execute(f"PRAGMA wal_autocheckpoint = {16_000 if on else 1_000}")
+    for table in ("document_trigram", "document_word"):
+        statement = f"INSERT INTO {table} ({table}, rank) VALUES ('hashsize', ?)"  # noqa: S608 -- names of ours
+        db.execute(statement, (_BULK_HASH_BYTES if on else _HASH_BYTES,))
+    if not on:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def is_broken(error: sqlite3.Error) -> bool:
+    """Whether an error says that the file is damaged or no database."""
+    return _code(error) in _BROKEN
+
+
+def explain(error: sqlite3.Error, place: Path) -> CallscopeError:
+    """An error of SQLite in words: what happened, where, what to do."""
+    code = _code(error)
+    if code in _BROKEN:
+        return UnreadableError(
+            f"the index {place} is damaged ({error}): `callscope reindex` makes it anew; no call is affected"
+        )
+    if code == _FULL:
+        return CallscopeError(
+            f"the disk of the index {place} is full: free some space, or set CALLSCOPE_INDEX to another place"
+        )
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
+        return _no_place(place, str(error))
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return CallscopeError(f"the index {place} is busy: another program has held it for {_BUSY_SECONDS:.0f} s")
+    return CallscopeError(f"the index {place} does not work ({error}): `callscope reindex` makes it anew")
+
+
+def _opened(place: Path, root: Path) -> sqlite3.Connection:
+    db = _connect(place)
+    try:
+        version = _version(db, place)
+        name = _name_of(root)
+        if version and _about(db, "root") != name and not place.is_relative_to(root):
+            db.close()
+            discard(place)
+            db, version = _connect(place), 0
+        for number in range(version + 1, SCHEMA + 1):
+            _migrate(db, number)
+        if _about(db, "root") != name:  # new, or inside an archive that was moved
+            db.execute("INSERT OR REPLACE INTO about VALUES ('root', ?)", (name,))
+    except (sqlite3.Error, CallscopeError):
+        db.close()
+        raise
+    return db
+
+
+def _connect(place: Path) -> sqlite3.Connection:
+    if not place.exists():
+        os.close(os.open(place, os.O_RDWR | os.O_CREAT, FILE_MODE))  # words of callers: for their owner alone
+    db = sqlite3.connect(place, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    except (sqlite3.Error, CallscopeError):
+        db.close()
+        raise
+    return db
+
+
+def _connect_to_read(place: Path) -> sqlite3.Connection:
+    """A connection that cannot write; also of a file in a directory that cannot be written."""
+    uri = f"file:{quote(os.fspath(place))}?mode=ro"
+    db = _connect_uri(uri)
+    try:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        db.close()
+        if _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or os.path.exists(f"{place}-wal"):  # noqa: PTH110 -- a name with an ending
+            raise
+        db = _connect_uri(f"{uri}&immutable=1")  # nobody writes it: a log would be there
+    except (sqlite3.Error, CallscopeError):
+        db.close()
+        raise
+    db.execute("PRAGMA query_only = ON")
+    return db
+
+
+def _connect_uri(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def _version(db: sqlite3.Connection, place: Path) -> int:
+    """The file's schema; 0 of an empty one. Raises where the file is not ours to use."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    application = int(db.execute("PRAGMA application_id").fetchone()[0])
+    if application != _APPLICATION and (version or application or _tables(db)):
+        raise SettingError(f"{place} is another program's database: set CALLSCOPE_INDEX to another place")
+    if version > SCHEMA:
+        raise UnreadableError(
+            f"the index {place} was made by a newer callscope (schema {version}, this one knows {SCHEMA}): upgrade "
+            "callscope, or delete the file, or set CALLSCOPE_INDEX to another place"
+        )
+    return version
+
+
+def _tables(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+
+def _migrate(db: sqlite3.Connection, number: int) -> None:
+    """One step, whole or not at all."""
+    script = resources.files(__package__).joinpath(_MIGRATIONS[number]).read_text(encoding="utf-8")
+    try:
+        db.executescript(
+            f"BEGIN IMMEDIATE;\n{script}\n"
+            f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {number}; COMMIT;"
+        )
+    except sqlite3.Error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _about(db: sqlite3.Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _name_of(root: Path) -> str:
+    return os.fsencode(root.absolute()).decode("utf-8", "backslashreplace")
+
+
+def _locked(fd: int) -> bool:
+    if fcntl is not None:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks: SQLite's own keep the file whole
+            return True
+    return True
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+
+
+def _no_place(place: Path, why: str) -> SettingError:
+    return SettingError(
+        f"the index cannot be kept at {place} ({why}): set CALLSCOPE_INDEX to a place that can be written"
+    )

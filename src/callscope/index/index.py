@@ -1,0 +1,226 @@
+"""The index of an archive, as commands, pages and Python programs use it.
+
+>>> with Index.open(root) as index:
+...     index.refresh()
+...     page = index.calls("status:failed since:7d")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from callscope import clock
+from callscope.errors import NotFoundError
+from callscope.index import calls as listing
+from callscope.index import compare as comparing
+from callscope.index import database, regex
+from callscope.index import error_groups as grouping
+from callscope.index import refresh as refreshing
+from callscope.index import search as searching
+from callscope.index import sql as asking
+from callscope.index import trends as trending
+from callscope.index.calls import CallPage, CallRow
+from callscope.index.compare import Comparison
+from callscope.index.deadline import limited
+from callscope.index.error_groups import ErrorGroup
+from callscope.index.figures import Figures
+from callscope.index.place import place_of
+from callscope.index.refresh import Progress, Report
+from callscope.index.search import HitPage
+from callscope.index.trends import Key
+from callscope.query.language import parse
+from callscope.query.query import CallQuery
+
+SECONDS: Final = 30.0
+"""For figures over many calls."""
+
+Query = CallQuery | str
+"""A question, or its text in the query language."""
+
+
+class Freshness(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the index is behind the archive, as far as it knows without looking."""
+
+    complete_ms: int | None
+    """When it last held all of the archive, in Unix milliseconds; None before the first build was finished."""
+    dirty_days: int
+    """Days that are to be read again."""
+    calls: int
+    """Calls in it."""
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the first build was ever finished: before, calls are missing."""
+        return self.complete_ms is not None
+
+
+class Index:
+    """An archive's index. Any number of threads may use one; each has a connection of its own.
+
+    Questions raise `NotFoundError` when there is no index yet, `SettingError` when they cannot be understood or take
+    too long, `UnreadableError` when the index is damaged; `refresh` makes it, and makes it anew.
+    """
+
+    def __init__(self, root: Path, place: Path, *, now_ms: Callable[[], int] = clock.now_ms) -> None:
+        self.root = root
+        self.place = place
+        self._now_ms = now_ms
+        self._lock = threading.Lock()
+        self._connections: dict[int, _Connection] = {}
+
+    @classmethod
+    def open(cls, root: str | Path, *, place: Path | None = None, now_ms: Callable[[], int] = clock.now_ms) -> Self:
+        """The index of an archive; it need not be there yet.
+
+        Args:
+            root: the archive.
+            place: the index's file; None: where `callscope.index.place.place_of` puts it.
+            now_ms: what time it is, in Unix milliseconds.
+        """
+        path = Path(root)
+        return cls(path, place_of(path, None) if place is None else place, now_ms=now_ms)
+
+    def refresh(
+        self,
+        *,
+        verify: bool = False,
+        rebuild: bool = False,
+        budget_seconds: float | None = None,
+        progress: Progress | None = None,
+        processes: int | None = None,
+    ) -> Report:
+        """Bring it up to date; see `callscope.index.refresh.refresh`."""
+        return refreshing.refresh(
+            self.place,
+            self.root,
+            now_ms=self._now_ms(),
+            verify=verify,
+            rebuild=rebuild,
+            budget_seconds=budget_seconds,
+            progress=progress,
+            processes=processes,
+        )
+
+    @property
+    def freshness(self) -> Freshness:
+        """How old what it holds is; nothing, when there is no index yet."""
+        try:
+            with self._reading() as db:
+                told = db.execute("SELECT value FROM about WHERE name = 'refreshed_at_ms'").fetchone()
+                dirty = db.execute("SELECT count(*) FROM day WHERE mtime_ns = 0").fetchone()[0]
+                calls = db.execute("SELECT count(*) FROM call").fetchone()[0]
+        except NotFoundError:
+            return Freshness(complete_ms=None, dirty_days=0, calls=0)
+        return Freshness(complete_ms=None if told is None else int(told[0]), dirty_days=dirty, calls=calls)
+
+    def calls(self, query: Query = "", *, count: bool = False) -> CallPage:
+        """A page of calls; see `callscope.index.calls.calls`."""
+        asked = self._asked(query)
+        with self._reading() as db:
+            return listing.calls(db, asked, count=count)
+
+    def call(self, name: str) -> CallRow:
+        """One call, by its id, its directory, or the beginning of either; see `callscope.index.calls.call`."""
+        with self._reading() as db:
+            return listing.call(db, name)
+
+    def search(self, query: Query, *, ranked: bool = False, seconds: float = 2.0) -> HitPage:
+        """A page of what was said; see `callscope.index.search.search`."""
+        asked = self._asked(query)
+        with self._reading() as db:
+            return searching.search(db, asked, ranked=ranked, seconds=seconds)
+
+    def stats(self, query: Query = "", *, by: tuple[str, ...] = (), stages: bool = True) -> list[tuple[Key, Figures]]:
+        """Figures by group; see `callscope.index.trends.trends`."""
+        asked = self._asked(query)
+        with self._reading() as db, limited(db, SECONDS):
+            return trending.trends(db, asked, by=by, now_ms=self._now_ms(), stages=stages)
+
+    def errors(self, query: Query = "", *, limit: int = 50) -> list[ErrorGroup]:
+        """Errors as groups; see `callscope.index.error_groups.error_groups`."""
+        asked = self._asked(query)
+        with self._reading() as db:
+            return grouping.error_groups(db, asked, limit=limit)
+
+    def compare(self, a: Query, b: Query) -> Comparison:
+        """Two sets of calls; see `callscope.index.compare.compare`."""
+        one, other = self._asked(a), self._asked(b)
+        with self._reading() as db, limited(db, SECONDS):
+            return comparing.compare(db, one, other)
+
+    def sql(
+        self, statement: str, *, seconds: float = 10.0, rows: int = 10_000
+    ) -> tuple[list[str], list[tuple[asking.Value, ...]], bool]:
+        """The answer to a statement of SQL; see `callscope.index.sql.run_sql`."""
+        return asking.run_sql(self.place, self.root, statement, seconds=seconds, rows=rows)
+
+    def close(self) -> None:
+        """Close every thread's connection. It can be used again afterwards. No other thread may be asking."""
+        with self._lock:
+            for connection in self._connections.values():
+                connection.db.close()
+            self._connections.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _asked(self, query: Query) -> CallQuery:
+        return parse(query, now_ms=self._now_ms()) if isinstance(query, str) else query
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection. What goes wrong with the file is told in words."""
+        try:
+            yield self._connection()
+        except sqlite3.DatabaseError as error:
+            raise database.explain(error, self.place) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        """Opened anew when the file is another one: an index that was made anew takes the place of the old one."""
+        thread = threading.get_ident()
+        known = self._connections.get(thread)
+        if known is not None and known.file == _file_at(self.place):
+            return known.db
+        file = _file_at(self.place)
+        db = database.readable(self.place, root=self.root)
+        regex.install(db)
+        with self._lock:
+            self._close_ended()
+            self._connections[thread] = _Connection(db, file)
+        if known is not None:
+            known.db.close()
+        return db
+
+    def _close_ended(self) -> None:
+        """Let go of the connections of threads that are no more."""
+        alive = {thread.ident for thread in threading.enumerate()}
+        for thread in [thread for thread in self._connections if thread not in alive]:
+            self._connections.pop(thread).db.close()
+
+
+class _Connection(msgspec.Struct, frozen=True):
+    db: sqlite3.Connection
+    file: tuple[int, int] | None
+    """Device and number of the file that it reads."""
+
+
+def _file_at(place: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(place)  # noqa: PTH116 -- asked at every question
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

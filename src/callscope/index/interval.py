@@ -1,0 +1,126 @@
+"""95 % confidence intervals: of a quantile, a share, a mean, and of the difference of two of them.
+
+Values of one call belong together (a slow model is slow all call long), so it is calls that vary independently, not
+exchanges. Where a figure is of exchanges, its variance is that of the sums by call (the linearised variance of a ratio
+of cluster totals: Cochran, *Sampling Techniques*, 1977, chapter 9A). How much greater it is than that of as many
+independent values is the design effect, here at least 1.
+
+quantile
+    Woodruff (Journal of the American Statistical Association 47, 1952): the interval of the share of values below it,
+    p ± t sqrt(p (1 - p) d / n) with the design effect d, read off at the values of those ranks. There is none where a
+    rank is beyond the last value.
+share
+    Wilson's score interval (same journal 22, 1927), of n / d values.
+mean
+    Student's.
+difference
+    From the two intervals by MOVER (Zou and Donner, Statistics in Medicine 27, 2008; of two shares that is Newcombe's
+    method 10, Statistics in Medicine 17, 1998). An interval that is longer on one side stays so.
+
+Nothing is resampled: a bootstrap of 10,000 exchanges takes plain Python seconds, this takes milliseconds and says the
+same each time. Where two sides are equal, 0 is in the interval of the difference in 95 % of simulated comparisons (92
+to 95 % for shares near 0): tests/index/test_interval.py.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from callscope.timeline.percentiles import percentile
+
+_Z: Final = 1.959963984540054
+"""The normal distribution's 97.5 % quantile."""
+
+
+class Estimate(NamedTuple):
+    """A figure and its interval, in the unit of the values."""
+
+    value: float
+    low: float
+    high: float
+
+
+def quantile(
+    ordered: Sequence[float], groups: Sequence[int], share: float, *, sizes: Mapping[int, int]
+) -> Estimate | None:
+    """The quantile of ascending values; None when there are too few for an interval so far out, or one group.
+
+    Args:
+        ordered: the values.
+        groups: of each value, which group (call) it belongs to.
+        share: 0 to 1.
+        sizes: how many values there are of each group.
+    """
+    found = percentile(ordered, share)
+    effect = design_effect(Counter(groups[: bisect_right(ordered, found)]), sizes)
+    if effect is None:
+        return None
+    n = len(ordered)
+    reach = student(len(sizes) - 1) * math.sqrt(n * share * (1 - share) * effect)
+    low, high = (n * share + side * reach - 0.5 for side in (-1, 1))  # ranks from 0, between two values
+    if low < 0 or high > n - 1:
+        return None
+    return Estimate(found, *(percentile(ordered, rank / (n - 1)) for rank in (low, high)))
+
+
+def share_of(parts: Mapping[int, int], sizes: Mapping[int, int]) -> Estimate | None:
+    """A share of things that belong to groups: how many of each group it is, and how many there are; None as above."""
+    effect = design_effect(parts, sizes)
+    if effect is None:
+        return None
+    n = sum(sizes.values())
+    return wilson(sum(parts.values()) / n, n / effect, times=student(len(sizes) - 1))
+
+
+def wilson(share: float, n: float, *, times: float = _Z) -> Estimate:
+    """A share of ``n`` independent things; ``times``: how many standard errors the interval reaches."""
+    square = times * times / n
+    middle = (share + square / 2) / (1 + square)
+    reach = math.sqrt(square * (share * (1 - share) + square / 4)) / (1 + square)
+    return Estimate(share, max(0.0, middle - reach), min(1.0, middle + reach))
+
+
+def mean(values: Sequence[float]) -> Estimate | None:
+    """The mean of independent values; None of fewer than two."""
+    n = len(values)
+    if n < 2:  # noqa: PLR2004 -- one value has no variance
+        return None
+    middle = math.fsum(values) / n
+    variance = math.fsum((value - middle) ** 2 for value in values) / (n - 1)
+    reach = student(n - 1) * math.sqrt(variance / n)
+    return Estimate(middle, middle - reach, middle + reach)
+
+
+def difference(a: Estimate, b: Estimate) -> Estimate:
+    """What b is more than a; the two are independent."""
+    value = b.value - a.value
+    low = value - math.hypot(b.value - b.low, a.high - a.value)
+    high = value + math.hypot(b.high - b.value, a.value - a.low)
+    return Estimate(value, low, high)
+
+
+def design_effect(parts: Mapping[int, int], sizes: Mapping[int, int]) -> float | None:
+    """How many times the variance of a share is that of as many independent things; None of fewer than two groups."""
+    groups, n = len(sizes), sum(sizes.values())
+    if groups < 2:  # noqa: PLR2004 -- one group has no variance
+        return None
+    share = sum(parts.values()) / n
+    if not 0 < share < 1:
+        return 1.0
+    squares = sum((parts.get(group, 0) - share * size) ** 2 for group, size in sizes.items())
+    return max(1.0, groups / (groups - 1) * squares / (n * share * (1 - share)))
+
+
+def student(degrees: int) -> float:
+    """The 97.5 % quantile of Student's distribution (Abramowitz and Stegun 26.7.5: to 0.1 % from 5 degrees on)."""
+    z, v = _Z, degrees
+    return (
+        z
+        + (z**3 + z) / (4 * v)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
+    )
