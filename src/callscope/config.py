@@ -12,9 +12,11 @@ CALLSCOPE_BUFFER_ROWS      buffer_rows  600000   rows that may wait for the disk
 CALLSCOPE_BUFFER_MB        buffer_mb    256      megabytes of content that may wait for the disk
 CALLSCOPE_PRICES           prices       (place)  the user's own prices, a TOML file
 CALLSCOPE_BUDGETS          budgets      (place)  the user's budgets, a TOML file
+CALLSCOPE_INDEX            index        (inside) where indexes are kept: a file, or a directory
 ========================== ============ ======== ======================================================
 
 (place): ``prices.toml`` and ``budgets.toml`` in the platform's directory for configuration, where they are there.
+(inside): ``.callscope/index.sqlite`` in the archive; where that cannot be written, the platform's directory for caches.
 
 A value that cannot be understood is never taken for the default. In the environment, where nobody can be
 told before the call, the safest value is used and `Settings.problems` says so: numbers are masked, words
@@ -44,6 +46,7 @@ BUFFER_ROWS: Final = "CALLSCOPE_BUFFER_ROWS"
 BUFFER_MB: Final = "CALLSCOPE_BUFFER_MB"
 PRICES: Final = "CALLSCOPE_PRICES"
 BUDGETS: Final = "CALLSCOPE_BUDGETS"
+INDEX: Final = "CALLSCOPE_INDEX"
 
 _MAX_DAYS: Final = 36_500
 
@@ -67,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """File with the user's own prices; None: list prices alone."""
     budgets: str | None = None
     """File with the user's budgets; None: no budgets."""
+    index: str | None = None
+    """Where indexes are kept: a file, or a directory with one for each archive; None: inside the archive."""
     problems: tuple[str, ...] = ()
     """What in the environment was not understood, and what was done instead."""
 
@@ -115,6 +120,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         hash_key=env.get(HASH_KEY) or None,
         prices=_file(env, PRICES),
         budgets=_file(env, BUDGETS),
+        index=_index(env),
         problems=tuple(problems),
     )
 
@@ -129,6 +135,15 @@ def budgets_file() -> Path | None:
     """The file with the user's budgets: ``CALLSCOPE_BUDGETS``, else the usual place if there is one, else None."""
     name = _file(os.environ, BUDGETS)
     return None if name is None else Path(name)
+
+
+def index_place() -> str | None:
+    """``CALLSCOPE_INDEX`` as `callscope.index.place.place_of` takes it; None when it is not set."""
+    return _index(os.environ)
+
+
+def _index(env: Mapping[str, str]) -> str | None:
+    return env.get(INDEX, "").strip() or None
 
 
 def _file(env: Mapping[str, str], variable: str) -> str | None:

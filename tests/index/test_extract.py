@@ -183,7 +183,7 @@ turns = st.builds(
 calls = st.builds(
     Call,
     call_id=st.text(st.characters(), max_size=9),
-    path=st.just("/root/calls/2026/11/21/x"),
+    path=st.just("/calls/2026/11/21/x"),
     started_at_ms=moments,
     ended_at_ms=moments,
     duration_ms=st.none() | st.integers() | st.floats(),

@@ -154,3 +154,18 @@ def test_sums_can_wait_and_are_not_forgotten(db: sqlite3.Connection, tmp_path: P
     assert waiting == ((1,), (0,))
     assert db.execute("SELECT sum(calls) FROM hour").fetchone() == (2,)
     assert db.execute("SELECT count(*) FROM dirty_hour").fetchone() == (0,)
+
+
+def test_a_call_that_keeps_its_number_shares_it_with_none_of_the_same_second(
+    db: sqlite3.Connection, tmp_path: Path
+) -> None:
+    known, new = rows(write(tmp_path, "known")), rows(write(tmp_path, "new"))
+    ingest = Ingest(db)
+    first = ingest.put(known)
+    ingest.commit()
+
+    assert ingest.put(known) == first
+    assert ingest.put(new) == first + 1
+    ingest.commit()
+
+    assert db.execute("SELECT count(*) FROM call").fetchone() == (2,)

@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "callscope"
 
-PURE = {"model", "timeline", "prices", "redaction"}
+PURE = {"model", "timeline", "prices", "redaction", "query"}
 GROUND = {"errors", "version"}
 OUTSIDE = {"clock", "ids"}
 
@@ -24,14 +24,19 @@ MAY_IMPORT = {
     "config": {"errors"},
     "model": GROUND,
     "timeline": GROUND | {"model"},
+    "prices": GROUND | {"model"},
+    "query": GROUND | {"model"},
     "redaction": GROUND | {"model"},
-    "archive": GROUND | OUTSIDE | {"model", "timeline", "redaction"},
-    "recorder": GROUND | OUTSIDE | {"config", "model", "timeline", "redaction", "archive"},
+    "archive": GROUND | OUTSIDE | {"model", "timeline", "prices", "redaction"},
+    "index": GROUND | OUTSIDE | {"model", "timeline", "prices", "redaction", "query", "archive"},
+    "recorder": GROUND | OUTSIDE | {"config", "model", "timeline", "prices", "redaction", "archive"},
     "adapters": GROUND | OUTSIDE | {"config", "model", "redaction", "recorder"},
     "testing": GROUND | OUTSIDE | {"model", "archive", "recorder"},
     "demo": GROUND | OUTSIDE | {"config", "model", "archive", "recorder", "adapters"},
-    "cli": GROUND | OUTSIDE | {"config", "model", "timeline", "redaction", "archive", "adapters", "demo"},
-    "__init__": GROUND | {"config", "recorder"},
+    "cli": GROUND
+    | OUTSIDE
+    | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "adapters", "demo"},
+    "__init__": GROUND | {"config", "index", "recorder"},
     "__main__": {"cli"},
 }
 

@@ -17,16 +17,29 @@ import click
 
 from callscope.cli.safe_text import clean
 from callscope.errors import CallscopeError
+from callscope.query.query_error import QueryError
 from callscope.version import __version__
 
 COMMANDS: Final = {
     "ls": "List calls, newest first.",
     "show": "Show one call: transcript, waits, where the time went.",
     "tail": "Follow calls while they go on.",
+    "search": "Search what was said.",
+    "stats": "Count and measure calls: by day, agent, model and more.",
+    "errors": "Group errors that are alike.",
+    "compare": "Compare two sets of calls.",
+    "cost": "What calls cost: by day, provider, service, model, agent or call.",
+    "budget": "Show budgets and how much of them is spent.",
+    "price": "Price usage records from a file.",
+    "prices": "List prices; list what has none.",
+    "reprice": "Price old calls anew.",
+    "reconcile": "Compare with what providers charged.",
     "verify": "Check that what the files say adds up.",
     "repair": "Close calls whose writer died, mend what it left.",
     "prune": "Delete old calls.",
     "doctor": "Say whether recording works, and what to do.",
+    "reindex": "Make the index anew, or check it.",
+    "sql": "Ask the index with SQL.",
     "demo": "Record real calls, offline, and show them.",
     "pipecat-setup": "Print the path of the file for PIPECAT_SETUP_FILES.",
 }
@@ -99,6 +112,8 @@ def _invoke(args: list[str]) -> int:
             program.invoke(context)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
+    except QueryError as error:
+        return _complain(str(error), error.exit_code, lines=True)  # its second and third line point at the place
     except CallscopeError as error:
         return _complain(str(error), error.exit_code)
     except click.UsageError as error:
@@ -110,8 +125,9 @@ def _invoke(args: list[str]) -> int:
     return 0
 
 
-def _complain(message: str, exit_code: int) -> int:
-    click.echo(f"callscope: {clean(message)}", err=True)
+def _complain(message: str, exit_code: int, *, lines: bool = False) -> int:
+    for number, line in enumerate(message.split("\n") if lines else [message]):
+        click.echo(f"{'' if number else 'callscope: '}{clean(line)}", err=True)
     return exit_code
 
 

@@ -75,6 +75,8 @@ class Ingest:
         second = _second(started_at_ms)
         if number is None or number // NUMBERS_A_SECOND != second:
             number = self._free_number(second)
+        second = number // NUMBERS_A_SECOND
+        self._kept[second] = max(number, self._kept.get(second, number))
         self._dirty.add(hour_of(started_at_ms))
         self._keep(number, rows)
         self._waiting.add(path)
@@ -120,6 +122,7 @@ class Ingest:
         self._put: set[int] = set()
         self._dirty: set[int] = set()
         self._last: dict[int, int] = {}
+        self._kept: dict[int, int] = {}
 
     def begin(self) -> None:
         """Begin a transaction, for what else belongs to it; `put` and `remove` do so themselves."""
@@ -176,7 +179,8 @@ class Ingest:
             if last is None:
                 query = "SELECT max(id) FROM call WHERE id BETWEEN ? AND ?"
                 known = self._db.execute(query, (first, first + NUMBERS_A_SECOND - 1)).fetchone()[0]
-                last = first - 1 if known is None else int(known)
+                # A call that keeps its number is out of its table while it waits.
+                last = max(first - 1 if known is None else int(known), self._kept.get(second, first - 1))
             if last < first + NUMBERS_A_SECOND - 1:
                 self._last[second] = last + 1
                 return last + 1

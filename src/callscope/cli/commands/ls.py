@@ -1,24 +1,40 @@
-"""``callscope ls``: the calls of an archive, newest first."""
+"""``callscope ls``: the calls of an archive, newest first, or those that a query finds in its order."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+import msgspec
 from rich.text import Text
 
 from callscope.archive import listing
 from callscope.archive.listing import Page
-from callscope.archive.reader import UNREADABLE, why_unreadable
-from callscope.cli import call_table, documents, figures, moments, options, screen
+from callscope.archive.paths import CALLS
+from callscope.archive.reader import UNREADABLE, read_envelope, why_unreadable
+from callscope.cli import call_table, documents, figures, options, question, screen
+from callscope.cli.call_index import call_index
+from callscope.cli.question import QueryCommand
 from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.errors import UnreadableError
-from callscope.model.call import STATUSES
+from callscope.index.calls import CallRow
+from callscope.model.call import STATUSES, Call
+from callscope.query import moments
+from callscope.query.query import CallQuery, Term
+
+_LIMIT = 20
 
 
-@click.command("ls")
+@click.command("ls", cls=QueryCommand)
+@question.argument
 @options.root
 @options.as_json
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Calls on a page.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help=f"Calls on a page [default: {_LIMIT}; of a query, what it says, else {CallQuery().limit}].",
+)
 @click.option("--cursor", metavar="CURSOR", help="Go on where a page ended: its next.")
 @click.option(
     "--since", metavar="TIME", help="Started then or later: 2026-11-21, 2026-11-21T09:30, 2h, 7d, today. UTC."
@@ -33,40 +49,66 @@ from callscope.model.call import STATUSES
 )
 def command(
     *,
+    words: tuple[str, ...],
     root: str | None,
     as_json: bool,
-    limit: int,
+    limit: int | None,
     cursor: str | None,
     since: str | None,
     until: str | None,
     statuses: tuple[str, ...],
 ) -> None:
-    """List calls, newest first.
+    """List calls: all of them, newest first, or those that QUERY finds.
 
-    Ends with 4 when the metadata of a call cannot be read; the call is listed as unreadable, whatever the status asked
-    for.
+    Write QUERY in single quotes: 'agent:front-desk p95>1.5s sort:-worst'. The language: docs/query.md. Ends with 4 when
+    the metadata of a call cannot be read; without QUERY it is listed as unreadable whatever the status asked for.
     """
     now = now_ms()
     archive = options.archive(root)
-    page = listing.list_calls(
-        archive,
-        now_ms=now,
-        limit=limit,
-        cursor=cursor,
-        since_ms=None if since is None else moments.parse(since, option="--since", now_ms=now),
-        until_ms=None if until is None else moments.parse(until, option="--until", now_ms=now),
-        statuses=frozenset(statuses),
-    )
+    if words:
+        query = question.parse(words, now_ms=now, since=since, until=until, limit=limit, cursor=cursor)
+        page = _found(archive, _with_statuses(query, statuses), now)
+    else:
+        page = listing.list_calls(
+            archive,
+            now_ms=now,
+            limit=_LIMIT if limit is None else limit,
+            cursor=cursor,
+            since_ms=None if since is None else moments.parse(since, option="--since", now_ms=now),
+            until_ms=None if until is None else moments.parse(until, option="--until", now_ms=now),
+            statuses=frozenset(statuses),
+        )
     if as_json:
         screen.print_json({"calls": [documents.call(call) for call in page.calls], "next": page.next})
     elif not page.calls:
-        filtered = since or until or statuses or cursor
+        filtered = words or since or until or statuses or cursor
         line = f"No calls {'match' if filtered else 'yet'} in {clean(archive)}"
         screen.console().print(Text(line), soft_wrap=True)
     else:
         call_table.render(screen.console(), page.calls, now_ms=now)
         _more(page)
     _require_readable(page)
+
+
+def _found(archive: Path, query: CallQuery, now: int) -> Page:
+    """The index says which calls, their envelopes what they are: a call looks the same however it was found."""
+    with call_index(archive, now_ms=now) as index:
+        page = index.calls(query)
+    return Page(tuple(_call(archive, row, now) for row in page.calls), page.next)
+
+
+def _call(archive: Path, row: CallRow, now: int) -> Call:
+    """The envelope, with the waits that were measured where it does not tell of them: other writers' do not."""
+    call = read_envelope(archive / CALLS / row.path, now_ms=now)
+    latency = {"p50_ms": row.p50_ms, "p95_ms": row.p95_ms, "p99_ms": row.p99_ms} if row.p50_ms is not None else None
+    told = {"worst_wait_ms": row.worst_ms, **{name: each for name, each in call.callscope.items() if each is not None}}
+    return msgspec.structs.replace(call, latency=call.latency or latency, callscope=told)
+
+
+def _with_statuses(query: CallQuery, statuses: tuple[str, ...]) -> CallQuery:
+    if not statuses:
+        return query
+    return msgspec.structs.replace(query, terms=(*query.terms, Term(field="status", op="is", values=statuses)))
 
 
 def _require_readable(page: Page) -> None:
