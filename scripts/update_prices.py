@@ -7,8 +7,8 @@ code is 1 when a file would change. To take a newer genai-prices: install it, se
 the diff.
 
 What is not taken over: embeddings, images, video, rerankers, moderation; searches; prices by the hour of the day (the
-one that applies for most of the day is taken, and a note says so); a second threshold of long context; models without
-any price.
+one that applies for most of the day is taken, `varies` says so, and amounts are estimated); a second threshold of
+long context; models without any price.
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ class Price(NamedTuple):
     above: int | None
     long_rates: dict[str, Decimal]
     note: str
+    varies: str
 
 
 def service_of(model: types.ModelInfo) -> str | None:
@@ -228,10 +229,16 @@ def _on(model: types.ModelInfo, day: date, context: Mapping[str, str]) -> tuple[
     price = next(price for price in by_time if repr(price) == counted[0][0])
     if len(counted) == 1:
         return price, ""
-    hours = [at.strftime("%H:%M") for at, other in zip(_HALF_HOURS, by_time, strict=True) if other != price]
-    other = next(item for item in by_time if item != price)
-    factor = _base(other.input_mtok) / _base(price.input_mtok)
-    return price, f"{len(hours) / 2:g} hours a day (UTC, from {hours[0]}) are charged {factor:.2g} times as much"
+    others = [index for index, item in enumerate(by_time) if item != price]
+    begins = [index for index in others if by_time[index - 1] == price]
+    ends = [index + 1 for index in others if by_time[(index + 1) % len(by_time)] == price]
+    if begins[0] > ends[0]:
+        ends.append(ends.pop(0))  # one of them lasts over midnight
+    clock = [f"{at:%H:%M}" for at in (*_HALF_HOURS, _HALF_HOURS[0])]
+    spans = " and ".join(f"{clock[begin]}-{clock[end]}" for begin, end in zip(begins, ends, strict=True))
+    factor = _base(by_time[others[0]].input_mtok) / _base(price.input_mtok)
+    length = len(others) / 2
+    return price, f"{length:g} hours a day ({spans} UTC) are charged {factor:.2g} times as much, which is not modelled"
 
 
 def _base(value: Any) -> Decimal:
@@ -239,12 +246,12 @@ def _base(value: Any) -> Decimal:
 
 
 def _price(
-    service: str, variant: str, stretch: tuple[date | None, date | None], price: types.ModelPrice, note: str
+    service: str, variant: str, stretch: tuple[date | None, date | None], price: types.ModelPrice, varies: str
 ) -> Price:
     rates: dict[str, Decimal] = {}
     long_rates: dict[str, Decimal] = {}
     above: set[int] = set()
-    notes = [note] if note else []
+    notes: list[str] = []
     for key, value in sorted(vars(price).items(), key=lambda item: _rank(item[0])):
         if value is None or key in UNCOUNTED:
             continue
@@ -265,7 +272,7 @@ def _price(
     if len(above) > 1:
         raise SystemExit(f"update_prices: thresholds {sorted(above)} in one price")
     note = "; ".join(dict.fromkeys(notes))
-    return Price(variant, *stretch, rates, next(iter(above), None), long_rates if above else {}, note)
+    return Price(variant, *stretch, rates, next(iter(above), None), long_rates if above else {}, note, varies)
 
 
 def _rank(key: str) -> tuple[int, str]:
@@ -321,6 +328,7 @@ def generated(id_: str, head: str) -> str:
         if (service, model.id.lower()) in taken:
             continue
         names = [name for name in wanted if (service, name) not in taken and _is_found(provider, name, model)]
+        names += [name for name in api_names(id_, model.id.lower()) if (service, name) not in taken]
         taken.update((service, name) for name in (model.id.lower(), *names))
         rows = [row for row in prices_of(model, service, variants=own) if row.rates]
         if not rows and id_ == "openrouter" and model.id.endswith(":free"):
@@ -329,6 +337,14 @@ def generated(id_: str, head: str) -> str:
             notes = (origin.note, "" if own else "taken to be what its maker charges")
             parts.append(_model_lines(model, service, names, rows, common, notes))
     return "\n".join(parts)
+
+
+def api_names(id_: str, listed: str) -> list[str]:
+    """What a provider's own API calls a model that is listed by its name on Hugging Face."""
+    if id_ != "sambanova":
+        return []
+    owner, _, name = listed.partition("/")
+    return [f"meta-{name}" if owner == "meta-llama" else name]
 
 
 def common_of(origin: Origin) -> dict[str, str]:
@@ -346,7 +362,7 @@ def _is_found(provider: types.Provider, name: str, model: types.ModelInfo) -> bo
 
 def _free() -> Price:
     zero = {UNITS["input_mtok"]: Decimal(0), UNITS["output_mtok"]: Decimal(0)}
-    return Price("", None, None, zero, None, {}, "the :free variant costs nothing and is limited in rate")
+    return Price("", None, None, zero, None, {}, "the :free variant costs nothing and is limited in rate", "")
 
 
 def _model_lines(
@@ -379,6 +395,7 @@ def _model_lines(
             lines.append(f"long_context = {{ above_input_tokens = {row.above}, rates = {_table(row.long_rates)} }}")
         lines += _key_lines(common)
         announced = f"announced on {READ_ON} or before" if row.starts and str(row.starts) > READ_ON else ""
+        lines += [f"varies = {_text(row.varies)}"] if row.varies else []
         if note := "; ".join(part for part in (announced, row.note, *notes) if part):
             lines.append(f"note = {_text(note)}")
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,60 @@ def test_a_cost_that_the_program_gave_itself_stays_at_the_top(tmp_path: Path) ->
 
     assert metadata(path)["cost"] == {"total": 9.99}
     assert metadata(path)["callscope"]["cost_status"] == "priced"
+
+
+def of_another_writer(root: Path, **more: Any) -> Path:
+    path = root / "calls" / "2026" / "11" / "20" / "patter"
+    path.mkdir(parents=True)
+    document = {
+        "schema_version": "1.0",
+        "call_id": "patter",
+        "started_at": "2026-11-20T09:00:00.000Z",
+        "ended_at": "2026-11-20T09:01:00.000Z",
+        "duration_ms": 60_000,
+        "status": "completed",
+        "direction": "inbound",
+        "telephony_provider": "twilio",
+        "cost": {"total": 0.05, "stt": 0.01, "tts": 0.02, "llm": 0.02},
+        **more,
+    }
+    (path / "metadata.json").write_text(json.dumps(document))
+    return path
+
+
+@pytest.mark.parametrize("added", [{}, {"callscope": {"labels": {"agent": "front-desk"}}}, {"cost": None}])
+def test_what_another_writer_recorded_without_its_usage_is_left_alone(added: dict[str, Any], tmp_path: Path) -> None:
+    path = of_another_writer(tmp_path, **added)
+    before = (path / "metadata.json").read_bytes()
+
+    assert differences(tmp_path, DEARER) == []
+    assert not reprice_call(path, DEARER, now_ms=now_ms())
+    assert (path / "metadata.json").read_bytes() == before
+
+
+def test_a_line_that_was_priced_by_the_length_of_its_call_is_priced_anew(tmp_path: Path) -> None:
+    path = of_another_writer(tmp_path, cost={"total": 1.0, "telephony": 1.0}, callscope={"cost_lines": [
+        {"service": "telephony", "provider": "twilio", "model": None, "status": "estimated", "usd": "1.0"},
+    ]})  # fmt: skip
+
+    (one,) = differences(tmp_path, LIST)
+    reprice_call(path, LIST, now_ms=now_ms())
+
+    assert one.after.usd == Decimal("0.0085")
+    assert metadata(path)["cost"] == {"total": 0.0085, "telephony": 0.0085}
+
+
+def test_a_cost_without_lines_is_kept_too_when_usage_that_was_told_is_priced(tmp_path: Path) -> None:
+    path = record(tmp_path)
+    document = metadata(path)
+    del document["callscope"]["cost_lines"]
+    former = document["cost"] = {"total": 0.7, "stt": 0.7}
+    (path / "metadata.json").write_text(json.dumps(document))
+
+    assert reprice_call(path, DEARER, now_ms=now_ms())
+
+    (kept,) = metadata(path)["callscope"]["former_costs"]
+    assert kept["cost"] == former
 
 
 def test_a_call_that_goes_on_is_left_alone(tmp_path: Path) -> None:

@@ -244,3 +244,24 @@ def test_doctor_tells_the_losses_of_a_killed_writer_once_before_and_after_the_re
     for _ in range(2):
         assert "7 rows were lost (disk_full)" in run("doctor", "--root", str(tmp_path)).stdout
         run("repair", "--root", str(tmp_path))
+
+
+@pytest.mark.parametrize(("name", "trouble"), [
+    ("prices", "Calls are recorded without their cost: "), ("budgets", "No budget is watched: ")
+])  # fmt: skip
+@pytest.mark.parametrize("is_named", [True, False])
+def test_doctor_says_where_a_file_about_money_has_a_mistake(
+    name: str, trouble: str, *, is_named: bool, tmp_path: Path
+) -> None:
+    config = tmp_path / "config" / "callscope"
+    config.mkdir(parents=True)
+    (config / f"{name}.toml").write_text('schema = 1\n[[oops]]\nprovidr = "deepgram"\n')
+    environ = {"PATTER_LOG_DIR": str(tmp_path / "calls"), "XDG_CONFIG_HOME": str(config.parent)}
+    if is_named:
+        environ |= {"XDG_CONFIG_HOME": os.devnull, f"CALLSCOPE_{name.upper()}": str(config / f"{name}.toml")}
+
+    done = run("doctor", environ=environ)
+
+    assert done.returncode == 1
+    told = "".join(done.stdout.split())  # a line of the terminal may end anywhere in the path
+    assert "".join(f"✗ {trouble}{config / name}.toml line 2: unknown key".split()) in told

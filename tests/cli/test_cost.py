@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,8 @@ def test_no_calls_are_no_error_and_no_zero(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--since", "7 fortnights"], "2h, 7d or yesterday"),
-        (["--until", "tomorrowish"], "2h, 7d or yesterday"),
+        (["--since", "7 fortnights"], "2w or yesterday"),
+        (["--until", "tomorrowish"], "2w or yesterday"),
         (["--since", "2026-11-21", "--until", "2026-11-20"], "the period is empty"),
         (["--by", "mood"], "'day', 'provider', 'service', 'model', 'agent', 'call'"),
         (["--today", "--since", "7d"], "leave out --by, --since and --until"),
@@ -162,6 +163,56 @@ def test_a_call_that_cannot_be_read_is_counted_and_told(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert "≥ $0.1000, 1 unpriced" in done.stdout
     assert "locked/metadata.json cannot be read" in done.stderr
+
+
+def test_a_call_whose_metadata_is_torn_is_counted_and_told_and_the_sum_stays_open(tmp_path: Path) -> None:
+    cost_call(tmp_path, "good", line("deepgram", "0.10"), at=DAY)
+    torn = cost_call(tmp_path, "torn", line("deepgram", "0.10"), at=DAY)
+    (torn / "metadata.json").write_text('{"call_id": "to')
+    for path in (torn / "metadata.json", torn):
+        os.utime(path, (DAY.timestamp(), DAY.timestamp()))  # what was torn just now may still be written
+
+    output = cost(tmp_path, *PERIOD)
+
+    assert "2 calls" in output
+    assert "1 of 2 cost lines (50 %), in 1 of 2 calls" in output
+
+
+def test_one_who_bills_has_one_row_whatever_it_was_reported_as(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text('schema = 1\n[hosts]\n"localhost:4000" = "openai"\n')
+    for name in ("openai", "OpenAI", "api.openai.com", "localhost:4000", "acme"):
+        cost_call(tmp_path, f"of {name}", line(name, "0.10", service="llm"), at=DAY)
+    one_name = {"CALLSCOPE_PRICES": str(prices)}
+
+    for by in ("provider", "model"):
+        done = run("cost", "--root", str(tmp_path), *PERIOD, "--by", by, "--json", environ=one_name)
+        rows = json.loads(done.stdout)["rows"]
+        assert [(each["provider"], each["usd"], each["calls"]) for each in rows] == [
+            ("openai", "0.40", 4), ("acme", "0.10", 1),
+        ]  # fmt: skip
+
+
+def test_in_the_review_of_today_too_and_with_all_that_it_used(tmp_path: Path) -> None:
+    used = {"usage": "audio_seconds", "unit": "minute", "quantity": "2", "price": "0.05"}
+    for name in ("deepgram", "Deepgram", "api.deepgram.com"):
+        cost_call(tmp_path, f"of {name}", line(name, "0.10", **used))
+
+    (found,) = json.loads(run("cost", "--today", "--json", "--root", str(tmp_path)).stdout)["rows"]
+
+    assert (found["provider"], found["usd"], found["used"]["seconds"]) == ("deepgram", "0.30", 360.0)
+
+
+def test_calls_that_go_on_are_told_and_are_in_no_mean(tmp_path: Path) -> None:
+    cost_call(tmp_path, "over", line("deepgram", "0.10"), minutes=2)
+    start = datetime.now(UTC).isoformat()
+    day = f"{datetime.now(UTC):%Y/%m/%d}"
+    write(tmp_path, "open", day=day, status="in_progress", started_at=start, ended_at=None, duration_ms=600_000)
+
+    output = cost(tmp_path, "--by", "agent")
+
+    assert row(output, "total")[1:] == ["$0.1000", "new", "$0.0500", "$0.1000", "1", "2.0"]
+    assert "1 call still going on: not counted yet" in output
 
 
 def test_the_review_of_today_has_it_all(tmp_path: Path) -> None:

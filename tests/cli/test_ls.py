@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from rich.cells import cell_len
 from rich.text import Text
 from sample_calls import HOSTILE, ORDER, run, run_on_terminal, write, write_order_call
@@ -112,3 +113,31 @@ def test_hostile_ids_and_errors_are_harmless(tmp_path: Path) -> None:
         output = run_on_terminal(*args, "--root", str(tmp_path), environ={"TERM": "dumb"})
         assert not {"\x1b", "\x07", "\u202e", "\x9b", "\r"} & set(output)
         assert "[bold]" in output
+
+
+def costs_of(root: Path) -> dict[str, str]:
+    """By call, what stands in the column before it."""
+    lines = run("ls", "--root", str(root)).stdout.splitlines()
+    assert "COST" in lines[0]
+    end = lines[0].index("CALL")
+    return {line[end:]: line[:end].rstrip().rpartition("  ")[2] for line in lines[1:]}
+
+
+def test_totals_that_another_writer_left_are_marked_as_estimates(tmp_path: Path) -> None:
+    write(tmp_path, "foreign", cost={"total": 0.05, "stt": 0.05})
+    write(tmp_path, "silent", cost={"total": 0, "stt": 0})
+
+    assert costs_of(tmp_path) == {"foreign": "~$0.0500", "silent": "unpriced"}
+
+
+@pytest.mark.parametrize("total", [1e300, 10**300, -1, True, "1"])
+def test_a_total_that_nothing_costs_is_not_believed(total: object, tmp_path: Path) -> None:
+    write(tmp_path, "absurd", cost={"total": total})
+
+    assert costs_of(tmp_path) == {"absurd": "\N{EN DASH}"}
+
+
+def test_calls_that_could_not_be_priced_say_so(tmp_path: Path) -> None:
+    write(tmp_path, "broken", callscope={"cost_status": "error", "cost_lines": [], "cost_problem": "line 3"})
+
+    assert costs_of(tmp_path) == {"broken": "not priced"}

@@ -85,6 +85,59 @@ def test_records_come_from_standard_input_too() -> None:
     assert json.loads(done.stdout)["usd"] == "0.0048"
 
 
+def test_what_comes_through_a_pipe_is_priced_as_a_file_is(tmp_path: Path) -> None:
+    lines = "\ufeff" + f"{json.dumps(SPEECH)}\n\n{json.dumps({**GPT, 'usage': TOKENS})}\n"
+    file = tmp_path / "usage.jsonl"
+    file.write_text(lines, encoding="utf-8")
+
+    for options in ([], ["--json"]):
+        piped = subprocess.run(
+            [sys.executable, "-c", "from callscope.cli.main import main; main()", "price", "-", *options],
+            input=lines.encode(), capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert piped.stdout.decode() == run("price", str(file), *options).stdout
+
+
+def test_many_results_are_laid_out_as_one_document(tmp_path: Path) -> None:
+    file = tmp_path / "usage.jsonl"
+    file.write_text(f"{json.dumps(SPEECH)}\n{json.dumps({'service': 'call', 'components': [SPEECH]})}\n{{}}\n")
+
+    output = run("price", str(file), "--json").stdout
+
+    assert output == json.dumps(json.loads(output), indent=2) + "\n"
+
+
+def test_a_mistake_at_the_end_leaves_nothing_half_done(tmp_path: Path) -> None:
+    file = tmp_path / "usage.jsonl"
+    file.write_text(f"{json.dumps(SPEECH)}\n" * 3 + "[1]\n")
+
+    done = run("price", str(file), "--json")
+
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "line 4: a record is an object" in done.stderr
+
+
+def test_legs_in_the_direction_that_the_model_is_not_of_have_the_price_of_its_counterpart(tmp_path: Path) -> None:
+    legs = [{"call_seconds": 61, "direction": "inbound"}, {"call_seconds": 30, "direction": "outbound"}]
+    call = {"service": "telephony", "provider": "twilio", "model": "us-local-inbound", "usage": {"legs": legs}}
+    (one,) = priced(tmp_path, call)
+
+    assert [(line["matched"], line["usd"]) for line in one["lines"]] == [
+        ("twilio/telephony/us-local-inbound/US/inbound", "0.017"),
+        ("twilio/telephony/us-local-outbound/US/outbound", "0.014"),
+    ]
+    assert (one["status"], one["usd"]) == ("priced", "0.031")
+
+
+def test_credits_cost_what_they_cost_on_the_plan(tmp_path: Path) -> None:
+    speech = {"service": "tts", "provider": "cartesia", "model": "sonic-2", "at": "2026-11-21"}
+    usual, scale = priced(
+        tmp_path, {**speech, "usage": {"credits": 400}}, {**speech, "usage": {"credits": 400, "plan": "scale"}}
+    )
+
+    assert (usual["usd"], scale["usd"]) == ("0.02", "0.01495")  # 400 * 0.00005, 400 * 0.000037375
+
+
 def test_at_may_be_written_in_any_way(tmp_path: Path) -> None:
     ways = [
         "2026-11-21T09:30:00Z", "2026-11-21T10:30:00+01:00", "2026-11-21T09:30:00", "2026-11-21", 1_795_253_400,
@@ -190,6 +243,11 @@ def test_numbers_keep_the_digits_they_are_written_with(tmp_path: Path) -> None:
         ('[{"service": "llm"},\n {"a" 1}]', "FILE line 2: not valid JSON: Expecting ':' delimiter (column 7)"),
         ('{"service": "llm"}\n{"a" 1}', "FILE line 2: not valid JSON: Expecting ':' delimiter (column 6)"),
         ('{\n"service": llm}', "FILE line 2: not valid JSON: Expecting value (column 12)"),
+        ('{"at": 1}\n{"at": %s}' % ("9" * 5000), "FILE line 2: not valid JSON: A number of 5,000 digits (column 8)"),
+        (
+            '[{"at": 1},\n {"at": %s}]' % ("9" * 5000),
+            "FILE line 2: not valid JSON: A number of 5,000 digits (column 9)",
+        ),
         (" \n", "FILE is empty: write usage records, see docs/usage-keys.md"),
         ("[" * 100_000, "FILE: not valid JSON: nested too deeply"),
     ],

@@ -114,6 +114,34 @@ def test_only_one_provider_may_be_asked_for(tmp_path: Path) -> None:
     assert "deepgram" not in done.stdout
 
 
+def test_a_provider_that_nobody_knows_is_no_empty_page(tmp_path: Path) -> None:
+    record(tmp_path / "calls", "CA1", {**llm("r1", 1000), "provider": "acme"})
+    file = bill(tmp_path, "2026-11-06,deepgram,stt,nova-3,9,,", "2026-11-06,shop,tts,v1,9,,")
+
+    unknown = run("reconcile", file, "--provider", "deepgrm", "--root", str(tmp_path / "calls"))
+    found = {
+        name: run("reconcile", file, "--provider", name, "--root", str(tmp_path / "calls")).returncode
+        for name in ("api.deepgram.com", "shop", "acme", "cartesia")
+    }
+
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "no provider is called 'deepgrm'" in unknown.stderr
+    assert "did you mean deepgram?" in unknown.stderr
+    assert found == {"api.deepgram.com": 1, "shop": 1, "acme": 0, "cartesia": 0}
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "inf", "-inf", "-3", "1e999"])
+def test_a_tolerance_is_a_percentage(tolerance: str, tmp_path: Path) -> None:
+    record(tmp_path / "calls", "CA1", llm("r1", 1000))
+    file = bill(tmp_path, "2026-11-06,openai,llm,gpt-4.1,0.002,r1,")
+
+    done = run("reconcile", file, f"--tolerance={tolerance}", "--root", str(tmp_path / "calls"))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    assert "--tolerance" in done.stderr
+
+
 def test_own_prices_are_what_the_estimate_is_made_of(tmp_path: Path) -> None:
     record(tmp_path / "calls", "CA1", llm("r1", 1000))
     prices = tmp_path / "prices.toml"

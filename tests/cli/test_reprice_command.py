@@ -9,6 +9,7 @@ import pytest
 from sample_calls import run, run_on_terminal
 
 from callscope import CallLogger, Settings
+from callscope.clock import now_ms
 from callscope.testing import call_dirs, metadata
 
 OWN = (
@@ -86,3 +87,19 @@ def test_a_mistake_in_the_price_file_stops_before_anything_is_written(archive: P
     assert "prices.toml line 6" in done.stderr
     assert "minute" in done.stderr
     assert costs(archive) == before
+
+
+def test_what_was_estimated_is_marked_in_the_table_and_in_the_sums(tmp_path: Path) -> None:
+    root = tmp_path / "calls"
+    logger = CallLogger(root, settings=Settings())
+    now = now_ms()
+    call = logger.start_call("call", telephony_provider="twilio", direction="inbound", at_ms=now - 60_000)
+    call.usage("stt", provider="deepgram", model="nova-2", audio_seconds=60)
+    call.end(at_ms=now)
+    logger.close()
+    (tmp_path / "prices.toml").write_text(OWN)
+
+    done = run("reprice", "--root", str(root), "--prices", str(tmp_path / "prices.toml"))
+
+    assert "~$0.0143  ~$0.1085" in done.stdout
+    assert "1 call: ~$0.0143 before, ~$0.1085 now" in done.stdout

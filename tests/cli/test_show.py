@@ -8,6 +8,9 @@ from rich.cells import cell_len
 from rich.text import Text
 from sample_calls import HOSTILE, ORDER, append, run, run_on_terminal, ts, write, write_order_call
 
+from callscope import CallLogger, Settings
+from callscope.clock import now_ms
+
 
 def shown(root: Path, call: str, *options: str) -> list[str]:
     done = run("show", call, "--root", str(root), *options)
@@ -238,3 +241,66 @@ def test_hostile_words_are_harmless(tmp_path: Path) -> None:
         output = run("show", ORDER, "--root", str(tmp_path), *options).stdout
         assert not {"\x1b", "\x07", "\u202e", "\x9b", "\r"} & set(output)
         assert "[bold]" in output
+
+
+def record_costs(root: Path, *, model: str = "gpt-4-turbo", transport: bool = True, settings: Settings) -> None:
+    logger = CallLogger(root, settings=settings)
+    now = now_ms()
+    provider = "twilio" if transport else ""
+    call = logger.start_call("call", at_ms=now - 60_000, telephony_provider=provider, direction="inbound")
+    call.usage("llm", provider="openai", model=model, input_tokens=200, output_tokens=50)
+    call.turn("assistant", "good day")
+    call.usage("llm", provider="openai", model=model, input_tokens=1000, output_tokens=0)
+    call.end(at_ms=now)
+    logger.close()
+
+
+def test_the_turns_and_what_is_in_none_of_them_come_to_the_calls_cost(tmp_path: Path) -> None:
+    record_costs(tmp_path, settings=Settings())
+
+    page = shown(tmp_path, "call")
+
+    assert any(line.endswith("good day $0.0035") for line in page)
+    assert "not in a turn: ~$0.0185 (llm, telephony)" in page
+    assert any(line.startswith("cost      ~$0.0220 ") for line in page)
+
+
+def test_nothing_is_said_of_a_rest_where_the_turns_are_all_of_it(tmp_path: Path) -> None:
+    logger = CallLogger(tmp_path, settings=Settings())
+    call = logger.start_call("call")
+    for _ in range(3):
+        call.usage("stt", provider="deepgram", model="nova-2", audio_seconds=7.3)
+        call.turn("assistant", "good day")
+    call.end()
+    logger.close()
+
+    assert not any("not in a turn" in line for line in shown(tmp_path, "call"))
+
+
+def test_a_call_that_could_not_be_priced_says_why(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text('schema = 1\n[[price]]\nprovidr = "deepgram"\n')
+    record_costs(tmp_path / "calls", settings=Settings(prices=str(prices)))
+
+    told = "".join("".join(shown(tmp_path / "calls", "call")).split())  # a line may end anywhere in the path
+
+    assert f"costnotpriced:{prices}line3:unknownkey" in told
+
+
+def test_a_model_without_a_price_is_told_whole_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
+    model = "a-model-of-tomorrow-with-a-name-2026-11-21"
+    record_costs(tmp_path, model=model, transport=False, settings=Settings())
+
+    output = run_on_terminal("show", "call", "--root", str(tmp_path), columns=80)
+    plain = [Text.from_ansi(line).plain.rstrip() for line in output.splitlines()]
+    costs = plain[plain.index("Cost") + 1 :]
+
+    assert any(model in line for line in costs)
+    assert any("input_tokens: 1200" in line for line in costs)
+    assert max(cell_len(line) for line in costs) <= 80
+
+
+def test_a_name_of_absurd_length_is_cut_in_a_pipe_too(tmp_path: Path) -> None:
+    record_costs(tmp_path, model="m" * 200_000, transport=False, settings=Settings())
+
+    assert max(len(line) for line in shown(tmp_path, "call")) < 2_000

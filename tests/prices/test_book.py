@@ -325,8 +325,8 @@ def test_software_on_the_users_machine_has_no_price_and_needs_none() -> None:
     assert found.reason == "runs on your own machine"
 
 
-def test_the_users_price_wins_under_every_name_of_the_model() -> None:
-    prices = book(OwnPrices(prices=(mine("stt", "Ear-General", "0.001"), mine("stt", "*", "0.002"))))
+def test_the_users_price_for_a_model_wins_under_every_name_of_it() -> None:
+    prices = book(OwnPrices(prices=(mine("stt", "*", "0.002"), mine("stt", "Ear", "0.001"))))
 
     for model in ("ear", "ear-general", "ear-de", "acme/ear-2026-01-02"):
         found = prices.find("stt", "acme_speech", model, at_ms=NOW)
@@ -349,7 +349,7 @@ def test_the_users_price_is_dated() -> None:
     assert price(prices.find("stt", "acme", "ear", at_ms=JUNE)) == "0.001"
     assert price(prices.find("stt", "acme", "ear", at_ms=NOW - 1)) == "0.001"
     assert price(prices.find("stt", "acme", "ear", at_ms=NOW)) == "0.005"
-    assert price(prices.find("stt", "acme", "ear", at_ms=None)) == "0.001"
+    assert price(prices.find("stt", "acme", "ear", at_ms=None)) == "0.005"
 
 
 def test_the_users_price_of_another_kind_is_not_used() -> None:

@@ -68,6 +68,13 @@ def test_the_comments_of_the_example_are_a_budget_too() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["OpenAI", "api.openai.com", "https://eu.api.openai.com/v1"])
+def test_a_provider_may_be_named_as_in_a_report(name: str) -> None:
+    known = {"openai": Provider(id="openai", name="OpenAI", hosts=("api.openai.com",))}
+    [found] = budgets_of(BUDGET + f'provider = "{name}"', file="budgets.toml", providers=known)
+    assert found.provider == "openai"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -89,6 +89,23 @@ def test_a_record_without_usage_says_what_to_report() -> None:
     assert only(NOVA, {"language": "en"}).reason == "no usage was reported: report audio_seconds"
 
 
+@pytest.mark.parametrize(
+    "what", [GPT, "llm/anthropic/claude", "llm/openai/gpt-audio", "stt/openai/gpt-4o-transcribe", "tts/cartesia/sonic"]
+)
+def test_what_to_report_is_told_in_usage_keys(what: str) -> None:
+    reason = only(what, {}).reason or ""
+
+    assert set(reason.partition(": report ")[2].split(", ")) <= reported.COUNTED_KEYS
+
+
+def test_text_and_audio_are_asked_for_apart_only_where_their_prices_differ() -> None:
+    assert only(GPT, {}).reason == "no usage was reported: report input_tokens, cached_tokens, output_tokens"
+    assert only("llm/openai/gpt-audio", {}).reason == (
+        "no usage was reported: report input_text_tokens, cached_text_tokens, input_audio_tokens, "
+        "cached_audio_tokens, output_text_tokens, output_audio_tokens"
+    )
+
+
 def test_requests_that_reported_nothing_are_a_line_of_their_own() -> None:
     line = only(GPT, {"unreported_requests": 2, "request_id": "7"})
 

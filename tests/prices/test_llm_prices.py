@@ -29,6 +29,9 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "update_prices.py"
 BOOK = PriceBook(catalogue())
 NOON = timedelta(hours=12)
 FIXED = (
+    datetime(2023, 4, 1, 12, tzinfo=UTC),
+    datetime(2023, 9, 1, 12, tzinfo=UTC),
+    datetime(2024, 1, 30, 12, tzinfo=UTC),
     datetime(2024, 6, 1, 12, tzinfo=UTC),
     datetime(2026, 11, 20, 2, tzinfo=UTC),
     datetime(2026, 11, 20, 12, tzinfo=UTC),
@@ -54,12 +57,20 @@ CONTEXTS: tuple[Mapping[str, str], ...] = (
     {"speed": "fast"},
 )
 
-BY_THE_HOUR = "charged by the hour of the day: we take what applies for most of it, and the note says so"
+BY_THE_HOUR = "charged by the hour of the day: we take what applies for most of it, and what it gives is estimated"
 BATCH_BEFORE = "genai-prices charges the standard rate before the day it learnt of the variant; we the first known one"
 TWO_STEPS = "a second threshold of long context: we know one"
 BY_HAND_NO_VARIANTS = "speech models are written by hand, without batch and tiers; a tier is marked as assumed"
+NO_HISTORY = "genai-prices has today's price of the name alone; we have what it cost before, from the announcements"
 FIRST_PREVIEW = "genai-prices has 40/80 for the first preview of gpt-4o-realtime; its list price was 100/200"
+MEANT = {BY_THE_HOUR, BATCH_BEFORE, TWO_STEPS, BY_HAND_NO_VARIANTS, NO_HISTORY, FIRST_PREVIEW}
 """Reasons for differences that are meant."""
+REPLACED = {
+    "openai/llm/gpt-3.5-turbo@2023-03-01",
+    "openai/llm/gpt-3.5-turbo@2023-06-13",
+    "openai/llm/gpt-4o@2024-05-13",
+}
+"""Prices that somebody announced the end of."""
 
 
 def script() -> ModuleType:
@@ -159,7 +170,7 @@ def sample() -> Iterator[tuple[str, types.Provider, types.ModelInfo, str]]:
 def difference(model: types.ModelInfo, found: Found, context: Mapping[str, str], at: datetime) -> str:
     """The reason why two prices may differ here."""
     assert found.entry is not None
-    if "hours a day" in found.entry.note:
+    if "hours a day" in found.entry.varies:
         return BY_THE_HOUR
     if context and at.date() < begins(model, context):
         return BATCH_BEFORE
@@ -169,6 +180,8 @@ def difference(model: types.ModelInfo, found: Found, context: Mapping[str, str],
         return BY_HAND_NO_VARIANTS
     if found.entry.id == "openai/realtime/gpt-4o-realtime-preview@2024-10-01":
         return FIRST_PREVIEW
+    if found.entry.id in REPLACED:
+        return NO_HISTORY
     return "?"
 
 
@@ -214,7 +227,7 @@ def test_every_model_costs_what_genai_prices_says_or_differs_for_a_reason() -> N
     reasons, wrong = differences()
 
     assert wrong == []
-    assert set(reasons) == {"same", BY_THE_HOUR, BATCH_BEFORE, TWO_STEPS, BY_HAND_NO_VARIANTS, FIRST_PREVIEW}
+    assert set(reasons) == {"same", *MEANT}
     assert reasons["same"] > 10_000
 
 
@@ -238,7 +251,8 @@ def test_every_name_that_genai_prices_knows_is_found_and_costs_the_same() -> Non
 @pytest.mark.parametrize(
     ("provider", "name", "model"),
     [
-        ("openai", "gpt-4o-2024-08-06", "gpt-4o"),
+        ("openai", "gpt-4o-2024-08-06", "gpt-4o-2024-08-06"),
+        ("openai", "gpt-4o-2024-11-20", "gpt-4o-2024-08-06"),
         ("openai", "gpt-4.1-2025-04-14", "gpt-4.1"),
         ("openai", "ft:gpt-4o-mini-2024-07-18:acme::abc", "ft:gpt-4o-mini"),
         ("anthropic", "claude-haiku-4-5-20251001", "claude-haiku-4-5"),
@@ -248,6 +262,8 @@ def test_every_name_that_genai_prices_knows_is_found_and_costs_the_same() -> Non
         ("azure", "claude-haiku-4-5", "claude-haiku-4-5"),
         ("openrouter", "openai/gpt-4o", "openai/gpt-4o"),
         ("fireworks", "accounts/fireworks/models/gpt-oss-120b", "gpt-oss-120b"),
+        ("sambanova", "Meta-Llama-3.3-70B-Instruct", "meta-llama/Llama-3.3-70B-Instruct"),
+        ("sambanova", "gpt-oss-120b", "openai/gpt-oss-120b"),
     ],
 )
 def test_names_of_models_as_they_are_reported(provider: str, name: str, model: str) -> None:
@@ -255,6 +271,51 @@ def test_names_of_models_as_they_are_reported(provider: str, name: str, model: s
 
     assert found.entry is not None
     assert found.entry.model == model
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "price"),
+    [
+        ("gpt-3.5-turbo", "2023-05-01", ("2", "2")),
+        ("gpt-3.5-turbo", "2023-06-13", ("1.5", "2")),
+        ("gpt-3.5-turbo", "2023-12-24", ("1.5", "2")),
+        ("gpt-3.5-turbo", "2024-02-16", ("0.5", "1.5")),
+        ("gpt-3.5-turbo-0125", "2024-02-10", ("0.5", "1.5")),
+        ("gpt-3.5-turbo-1106", "2023-12-24", ("1", "2")),
+        ("gpt-3.5-turbo-0613", "2024-03-01", ("1.5", "2")),
+        ("gpt-4-turbo", "2023-11-06", ("10", "30")),
+        ("gpt-4-1106-preview", "2024-01-01", ("10", "30")),
+        ("gpt-4o", "2024-10-01", ("5", "15")),
+        ("gpt-4o", "2024-10-02", ("2.5", "10")),
+        ("gpt-4o-2024-08-06", "2024-09-01", ("2.5", "10")),
+        ("gpt-4o-2024-05-13", "2024-11-01", ("5", "15")),
+    ],
+)
+def test_a_name_costs_what_it_cost_on_the_day(name: str, day: str, price: tuple[str, str]) -> None:
+    found = at_that_time("openai", "llm", name, datetime.fromisoformat(f"{day}T12:00:00+00:00"), {})
+
+    assert found.entry is not None
+    assert found.assumed is None
+    rates = found.entry.rates
+    assert (rates["1M_input_text_tokens"], rates["1M_output_text_tokens"]) == tuple(map(Decimal, price))
+
+
+def test_before_anybody_sold_it_a_model_costs_its_first_price_and_that_is_assumed() -> None:
+    found = at_that_time("openai", "llm", "gpt-4-turbo", datetime(2023, 11, 5, tzinfo=UTC), {})
+
+    assert found.assumed == "its price is known from 2023-11-06 on only"
+
+
+def test_a_price_by_the_hour_says_which_hours_and_is_the_one_of_most_of_the_day() -> None:
+    """genai-prices charges half of it at midnight of 2025-01-10: it knows no day on which the discount began."""
+    chat = at_that_time("deepseek", "llm", "deepseek-chat", datetime(2025, 1, 10, tzinfo=UTC), {}).entry
+    flash = at_that_time("deepseek", "llm", "deepseek-flash", datetime(2026, 11, 20, tzinfo=UTC), {}).entry
+
+    assert chat is not None
+    assert flash is not None
+    assert chat.rates["1M_input_text_tokens"] == Decimal("0.27")
+    assert chat.varies.startswith("8 hours a day (16:30-00:30 UTC) are charged 0.5 times as much")
+    assert flash.varies.startswith("7 hours a day (01:00-04:00 and 06:00-10:00 UTC) are charged 2 times as much")
 
 
 def test_the_audio_of_a_model_without_a_price_for_audio_has_no_rate() -> None:

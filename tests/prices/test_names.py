@@ -29,19 +29,52 @@ OPENAI = Provider(id="openai", name="OpenAI")
         ("", "anthropic/claude-haiku-4-5", "anthropic"),
         ("groq", "openai/gpt-oss-120b", "groq"),
         ("openrouter", "openai/gpt-4o", "openrouter"),
+        ("livekit.plugins.deepgram", "nova-3", "deepgram"),
+        ("livekit.plugins.openai.realtime", "gpt-realtime", "openai"),
+        ("pipecat.services.cartesia.tts", "sonic-3", "cartesia"),
+        ("deepgram_stt", "nova-3", "deepgram"),
+        ("elevenlabs_tts", None, "elevenlabs"),
+        ("openai_llm", "gpt-4o", "openai"),
+        ("Google-TTS", None, "google"),
+        ("livekit.plugins.whisper_stt", "tiny", "local"),
     ],
 )
 def test_who_bills(reported: str | None, model: str | None, id_: str) -> None:
     biller = biller_of(catalogue(), {}, reported, model)
 
-    assert (biller.id, biller.assumed) == (id_, None)
+    assert biller.id == id_
 
 
-def test_an_unknown_gateway_with_a_prefixed_model_is_a_guess_and_says_so() -> None:
-    biller = biller_of(catalogue(), {}, "litellm", "openai/gpt-4o")
+@pytest.mark.parametrize("reported", ["litellm", "crusoe", "acme_llm", "livekit.plugins.acme", "api.acme.test"])
+def test_whoever_is_reported_bills_although_the_model_is_another_ones(reported: str) -> None:
+    """A gateway or a host of open models has prices of its own: the maker's would be a guess."""
+    assert biller_of(catalogue(), {}, reported, "openai/gpt-oss-120b") == (reported, None)
 
-    assert biller.id == "openai"
-    assert biller.assumed == '"litellm" is not known: billed like openai'
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "Systran/faster-whisper-tiny",
+        "mlx-community/whisper-large-v3-turbo",
+        "deepdml/faster-whisper-large-v3-turbo-ct2",
+        "/models/ggml-base.en.bin",
+        "C:\\models\\whisper",
+        "tiny",
+        "base.en",
+        "large-v3",
+        "large-v3-turbo",
+        "distil-medium.en",
+        "distil-large-v3.5",
+    ],
+)
+def test_whisper_on_this_machine_is_billed_by_nobody(model: str) -> None:
+    assert biller_of(catalogue(), {}, "whisper", model).id == "local"
+
+
+def test_whisper_by_its_api_is_openais_and_without_a_model_it_may_be_either() -> None:
+    assert biller_of(catalogue(), {}, "whisper", "whisper-1").id == "openai"
+    assert biller_of(catalogue(), {}, "whisper", None).id == "whisper"
+    assert biller_of(catalogue(), {}, "whisper", "nova-3").id == "whisper"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +104,8 @@ def test_the_users_own_hosts_win(reported: str) -> None:
     assert biller_of(catalogue(), {"localhost:4000": "groq"}, reported, "openai/gpt-4o").id == "groq"
     assert biller_of(catalogue(), {"localhost": "groq"}, reported, "openai/gpt-4o").id == "groq"
     assert biller_of(catalogue(), {"openai": "azure"}, "openai", None).id == "azure"
+    assert biller_of(catalogue(), {"openai": "azure"}, "openai_llm", None).id == "azure"
+    assert biller_of(catalogue(), {"whisper": "groq"}, "whisper", "tiny").id == "groq"
 
 
 def test_nobody_reported_is_nobody_known() -> None:
@@ -109,6 +144,11 @@ def test_a_name_that_the_catalogue_does_not_know_may_be_known_to_the_user() -> N
         ("local", "C:\\voices\\en_US-amy.onnx", ["c:\\voices\\en_us-amy.onnx", "en_us-amy"]),
         ("local", "tiny.en.gguf", ["tiny.en.gguf", "tiny.en"]),
         ("livekit-inference", "deepgram/nova-3", ["deepgram/nova-3"]),
+        ("livekit-inference", "deepgram/nova-3:en", ["deepgram/nova-3:en", "deepgram/nova-3"]),
+        ("livekit-inference", "cartesia/sonic-3:a-voice", ["cartesia/sonic-3:a-voice", "cartesia/sonic-3"]),
+        ("livekit-inference", "deepgram/nova-3:multi", ["deepgram/nova-3:multi", "deepgram/nova-3-multi"]),
+        ("deepgram", "deepgram/nova-3:en", ["deepgram/nova-3:en", "deepgram/nova-3", "nova-3"]),
+        ("openrouter", "deepseek/deepseek-chat:free", ["deepseek/deepseek-chat:free"]),
         ("openrouter", "openai/gpt-4o", ["openai/gpt-4o"]),
         ("cloudflare", "@cf/meta/llama-3.1-8b-instruct", ["@cf/meta/llama-3.1-8b-instruct"]),
         ("aws", "global.amazon.nova-2-lite", ["global.amazon.nova-2-lite"]),

@@ -32,6 +32,7 @@ rates = {{ minute = 1 }}
 plan = "growth"
 """
 IDS = ("aws", "deepgram", "openai", "twilio", "elevenlabs")
+SHIPPED = {file.stem: provider_of(file.read_text(encoding="utf-8"), file=file.name) for file in DATA.glob("*.toml")}
 KNOWN = {id_: provider_of(PLANS.format(id=id_), file=f"{id_}.toml") for id_ in IDS}
 
 PRICE = """\
@@ -48,15 +49,14 @@ def own(text: str, known: Mapping[str, Provider] = KNOWN) -> OwnPrices:
     return own_prices_of("schema = 1\n" + text, file="prices.toml", catalogue_providers=known)
 
 
-def refusal(text: str) -> str:
+def refusal(text: str, known: Mapping[str, Provider] = KNOWN) -> str:
     with pytest.raises(SettingError) as caught:
-        own(text)
+        own(text, known)
     return str(caught.value)
 
 
 def test_the_example_says_what_its_comments_say() -> None:
-    shipped = {file.stem: provider_of(file.read_text(encoding="utf-8"), file=file.name) for file in DATA.glob("*.toml")}
-    prices = own_prices_of(EXAMPLE.read_text(encoding="utf-8"), file="prices.toml", catalogue_providers=shipped)
+    prices = own_prices_of(EXAMPLE.read_text(encoding="utf-8"), file="prices.toml", catalogue_providers=SHIPPED)
     assert prices.plans == {"cartesia": "scale", "deepgram": "growth", "livekit": "ship"}
     assert [one.id for one in prices.prices] == [
         "deepgram/stt/nova-3/streaming@2026-10-01",
@@ -142,6 +142,62 @@ def test_a_price_may_be_for_somebody_the_catalogue_does_not_know(name: str) -> N
     assert own(PRICE.replace("deepgram", name)).prices[0].provider == name
 
 
+def shipped_price(provider: str, service: str, model: str, unit: str) -> str:
+    values = {"provider": provider, "service": service, "model": model, "unit": unit, "price": "1"}
+    return "[[price]]\n" + "".join(f'{key} = "{value}"\n' for key, value in values.items())
+
+
+@pytest.mark.parametrize(
+    ("provider", "service", "model", "unit", "id_"),
+    [
+        ("deepgram", "stt", "NOVA-3", "minute", "deepgram/stt/nova-3"),
+        ("openai", "llm", "openai/gpt-4.1", "1M_input_text_tokens", "openai/llm/gpt-4.1"),
+        ("google", "stt", "models/chirp_3", "minute", "google/stt/chirp_3"),
+        ("openai", "llm", "gpt-4o-2024-08-06", "1M_input_text_tokens", "openai/llm/gpt-4o-2024-08-06"),
+        ("openai", "llm", "gpt-4o-20240806", "1M_input_text_tokens", "openai/llm/gpt-4o-2024-08-06"),
+        ("openai", "llm", "gpt-99", "1M_input_text_tokens", "openai/llm/gpt-99"),
+        ("api.openai.com", "llm", "gpt-4.1", "1M_input_text_tokens", "openai/llm/gpt-4.1"),
+        ("https://eu.api.openai.com/v1", "llm", "gpt-4.1", "1M_input_text_tokens", "openai/llm/gpt-4.1"),
+        ("mine.openai.azure.com", "llm", "gpt-4o", "1M_input_text_tokens", "azure/llm/gpt-4o"),
+        ("speech.acme.example", "stt", "Nova3", "minute", "speech.acme.example/stt/Nova3"),
+        ("livekit", "stt", "deepgram/nova-3", "minute", "livekit-inference/stt/deepgram/nova-3"),
+        ("livekit", "telephony", "agent-session", "minute", "livekit/telephony/agent-session"),
+        ("twilio", "telephony", "*", "minute", "twilio/telephony/*"),
+    ],
+)
+def test_names_are_taken_as_in_a_report(provider: str, service: str, model: str, unit: str, id_: str) -> None:
+    assert own(shipped_price(provider, service, model, unit), SHIPPED).prices[0].id == id_
+
+
+@pytest.mark.parametrize(
+    ("provider", "service", "model", "unit", "message"),
+    [
+        ("deepgram", "stt", "nova3", "minute", '5: unknown model "nova3": did you mean "nova-3"?'),
+        ("deepgram", "stt", "deepgram/Nova 3", "minute", '5: unknown model "deepgram/Nova 3": did you mean "nova-3"?'),
+        ("deepgram", "tts", "nova-3", "1k_chars", '4: "nova-3" of deepgram is not tts: write service = "stt"'),
+        ("deepgram", "stt", "nova-3", "1k_chars", '6: stt is not charged per "1k_chars", only per 1M_'),
+        ("openai", "llm", "gpt-4.1", "minute", '6: llm is not charged per "minute", only per 1M_'),
+        ("acme", "stt", "ear", "1M_output_audio_tokens", '6: stt is not charged per "1M_output_audio_tokens", only'),
+        ("api.opnai.com", "llm", "x", "request", '3: unknown provider "api.opnai.com": did you mean "api.openai.com"?'),
+    ],
+)
+def test_what_no_request_could_ever_match_is_refused(
+    provider: str, service: str, model: str, unit: str, message: str
+) -> None:
+    text = shipped_price(provider, service, model, unit)
+    assert refusal(text, SHIPPED).removeprefix("prices.toml line ").startswith(message)
+
+
+def test_a_unit_among_several_is_refused_too() -> None:
+    text = PRICE.replace('unit = "minute"\nprice = "0.0036"', 'rates = { minute = "1", 1k_chars = "1" }')
+    assert 'stt is not charged per "1k_chars"' in refusal(text)
+
+
+def test_no_rounding_and_no_minimum_can_be_said() -> None:
+    price = own(PRICE + "increment_seconds = 0\nminimum_seconds = 0").prices[0]
+    assert (price.increment_seconds, price.minimum_seconds) == (Decimal(0), Decimal(0))
+
+
 def test_a_plan_of_ones_own_may_be_held() -> None:
     mine = PRICE + 'plan = "enterprise"\n[plans]\ndeepgram = "enterprise"'
     assert own(mine).plans == {"deepgram": "enterprise"}
@@ -202,6 +258,10 @@ def test_a_currency_needs_no_exchange_rate() -> None:
         ),
         ('[discount.twillio]\nfactor = "0.9"', '2: unknown provider "twillio": did you mean "twilio"?'),
         ('[discount.twilio]\nfactor = "15"', '3: "factor" is what list prices are multiplied by, at most 2'),
+        (
+            '[discount.twilio]\nfactor = "0"',
+            '3: "factor" cannot be 0: what is free is written as a [[price]] with price',
+        ),
         ("[discount.twilio]\nfactor = 0.85", '3: factor = 0.85 is not exact as a number: write factor = "0.85"'),
         ("[discount.twilio]\nnote = 'x'", '2: "factor" is missing in [discount.twilio]'),
         (

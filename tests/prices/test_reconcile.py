@@ -296,6 +296,17 @@ def test_dollars_of_one_file_and_hours_of_another_tell_a_price_together() -> Non
     assert apart.notes[0].startswith("deepgram: 1 of 1 quantities without an amount left out")
 
 
+def test_hours_by_model_go_to_the_only_dollars_of_that_model() -> None:
+    hours = minutes("100", None)
+    streamed, recorded = theirs("0.36", mode="streaming"), theirs("0.10", mode="batch")
+
+    result = compare([streamed, hours], [ours("100", "0.0048")])
+    several = compare([streamed, recorded, hours], [ours("100", "0.0048")])
+
+    assert (parts(only(result)), result.notes) == ({"price": "0.12"}, ())
+    assert several.notes[0].startswith("deepgram: 1 of 1 quantities without an amount left out")
+
+
 def test_a_leg_more_than_was_recorded_is_usage_and_no_rounding() -> None:
     leg: dict[str, Any] = {"provider": "twilio", "service": "telephony", "model": None}
     charges = [minutes("1", "0.0085", call_id="CA1", **leg), minutes("0.5", "0.0085", call_id="CA1", **leg)]

@@ -68,6 +68,18 @@ def test_two_names_of_the_cached_tokens_are_one_thing() -> None:
     )
 
 
+def test_where_reasoning_may_be_beside_the_output_taking_it_for_a_part_is_an_estimate() -> None:
+    usage = {"input_tokens": 100, "output_tokens": 50, "reasoning_tokens": 40}
+    guess = price(GEMINI, usage)
+
+    assert statuses(guess) == ["priced", "estimated"]
+    assert guess[1].reason == "reasoning_tokens taken for a part of output_tokens: report total_tokens"
+    assert statuses(price(GEMINI, {**usage, "total_tokens": 150})) == ["priced", "priced"]
+    assert statuses(price(GEMINI, {**usage, "total_tokens": 190})) == ["priced"] * 3
+    assert statuses(price(GEMINI, {**usage, "reasoning_tokens": 0})) == ["priced", "priced"]
+    assert statuses(price(GPT, usage)) == ["priced", "priced"]
+
+
 def test_reasoning_is_inside_the_output() -> None:
     usage = {"input_tokens": 0, "output_tokens": 50, "reasoning_tokens": 40}
 

@@ -6,7 +6,7 @@ import json
 import logging
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -352,3 +352,120 @@ def test_a_mistake_in_the_budgets_file_is_told_and_calls_go_on(
 
     assert "budgets.toml line 4" in caplog.text
     assert json.dumps(metadata(only_call(tmp_path / "calls"))["cost"])
+
+
+DAILY = """
+schema = 1
+[[budget]]
+name = "all day"
+usd = "1"
+per = "month"
+thresholds = [50, 80, 100]
+"""
+
+
+@pytest.fixture
+def daily(tmp_path: Path) -> Settings:
+    file = tmp_path / "budgets.toml"
+    file.write_text(DAILY)
+    return Settings(budgets=str(file))
+
+
+def spend_a_quarter(call: CallLog) -> None:
+    """0.24 USD."""
+    call.usage("llm", provider="openai", model="gpt-4-turbo", input_tokens=24_000, output_tokens=0)
+
+
+def told_in_the_log(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message[-6:-3].lstrip("( ") for record in caplog.records if "budget all day" in record.message]
+
+
+def test_what_processes_cross_together_is_told_once_by_one_of_them(
+    tmp_path: Path, daily: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "calls"
+    loggers = [CallLogger(root, settings=daily) for _ in range(6)]
+    calls = [logger.start_call() for logger in loggers]
+    for logger, call in zip(loggers, calls, strict=True):
+        spend_a_quarter(call)
+        logger.flush()
+    assert told_in_the_log(caplog) == []
+
+    for logger, call in zip(loggers, calls, strict=True):
+        call.end()
+        logger.close()
+
+    assert told_in_the_log(caplog) == ["50", "80", "100"]
+
+
+def test_what_others_crossed_is_told_when_a_process_starts_and_is_an_event_of_its_call(
+    tmp_path: Path, daily: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "calls"
+    before, call = recorded(root)  # it knows of no budget
+    for _ in range(4):
+        spend_a_quarter(call)
+    before.close()
+
+    logger = CallLogger(root, settings=daily)
+    call = logger.start_call("later")
+    logger.flush()
+    others_are_counted(logger)
+    assert told_in_the_log(caplog) == ["50", "80"]
+
+    spend_a_quarter(call)
+    logger.close()
+
+    assert crossings(root, "all day") == [50, 80, 100]
+    assert told_in_the_log(caplog) == ["50", "80", "100"]
+
+
+def a_text(call: CallLog, text: object, **units: Any) -> None:
+    call.usage("tts", provider="cartesia", model="sonic-3", text=text, **units)
+
+
+@pytest.mark.parametrize("transcript", ["full", "redact", "off"])
+def test_a_text_is_priced_as_it_was_sent_and_no_word_of_it_is_kept(
+    transcript: Literal["full", "redact", "off"], tmp_path: Path
+) -> None:
+    logger, call = recorded(tmp_path, Settings(transcript=transcript))
+    text = "Write to jane.doe@example.com or call +49 170 1234567. Grüße! "
+    a_text(call, text * 10)
+    call.end()
+    logger.close()
+
+    (event,) = [row for row in rows(only_call(tmp_path), "events.jsonl") if row["type"] == "usage"]
+
+    assert "text" not in event["data"]
+    assert (event["data"]["characters"], event["data"]["utf8_bytes"]) == (10 * len(text), 10 * len(text.encode()))
+    assert metadata(only_call(tmp_path))["cost"]["total"] == pytest.approx(10 * len(text) * 0.006 / 120)
+
+
+def test_what_a_provider_counted_itself_wins_over_the_text(tmp_path: Path) -> None:
+    logger, call = recorded(tmp_path)
+    a_text(call, "a synthesizer counts otherwise", characters=120)
+    call.end()
+    logger.close()
+
+    assert metadata(only_call(tmp_path))["cost"]["total"] == pytest.approx(0.006)
+
+
+def test_a_text_that_is_none_is_told_of_as_a_mistake(tmp_path: Path) -> None:
+    logger, call = recorded(tmp_path)
+    a_text(call, 17)
+    call.end()
+    logger.close()
+
+    assert metadata(only_call(tmp_path))["callscope"]["cost_status"] == "error"
+
+
+def test_a_turn_counts_what_is_unpriced_as_its_call_does(tmp_path: Path) -> None:
+    logger, call = recorded(tmp_path)
+    for _ in range(3):
+        call.usage("llm", provider="openai", model="a-model-of-tomorrow", input_tokens=200, output_tokens=50)
+    call.turn("assistant", "good day")
+    call.end()
+    logger.close()
+
+    assert rows(only_call(tmp_path))[0]["cost"]["unpriced"] == 2
+    assert metadata(only_call(tmp_path))["callscope"]["unpriced"] == 2

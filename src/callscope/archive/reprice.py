@@ -51,7 +51,8 @@ def repriced(
 ) -> Iterator[Repriced]:
     """Calls that would cost something else with these prices, newest day first; nothing is written.
 
-    Calls that go on, and calls that nobody told the usage of, are left alone.
+    Calls that go on are left alone, and so is what another writer recorded without telling the usage: all that could
+    be computed of it is the telephone line, and that must not take the place of a whole call's cost.
 
     Raises:
         NotFoundError: there is no such directory.
@@ -67,7 +68,7 @@ def repriced(
             record = read_call(path, now_ms=now_ms)
             started_at_ms = day.start_ms if record.call.started_at_ms is None else record.call.started_at_ms
             within = (since_ms is None or started_at_ms >= since_ms) and (until_ms is None or started_at_ms < until_ms)
-            cost = cost_of_record(record, book) if within and record.call.status != IN_PROGRESS else None
+            cost = _new_cost(record, book) if within else None
             if cost is None:
                 continue
             before = call_spend(record.call, started_at_ms=started_at_ms).cost
@@ -91,8 +92,8 @@ def reprice_call(path: Path, book: PriceBook, *, now_ms: int) -> bool:
     record = read_call(path, now_ms=now_ms)
     content = read_file(str(path / METADATA)).data
     document = jsonl.decode_object(content or b"")
-    cost = cost_of_record(record, book)
-    if document is None or cost is None or record.call.status == IN_PROGRESS:
+    cost = _new_cost(record, book)
+    if document is None or cost is None:
         return False
     added = document.get("callscope")
     ours = added if isinstance(added, dict) else {}
@@ -100,11 +101,9 @@ def reprice_call(path: Path, book: PriceBook, *, now_ms: int) -> bool:
     priced = new.pop("cost")
     former = ours.get("former_costs")
     kept = {"replaced_at": format_ts(now_ms), "cost": document.get("cost"), **{key: ours.get(key) for key in _KEPT}}
-    if "cost_lines" in ours:
-        new["former_costs"] = [
-            *(former if isinstance(former, list) else []),
-            {**kept, "cost_lines": ours["cost_lines"]},
-        ]
+    if not isinstance(kept["cost_lines"], list):
+        kept["cost_lines"] = []
+    new["former_costs"] = [*(former if isinstance(former, list) else []), kept]
     ours = {key: value for key, value in ours.items() if key != "cost_problem"} | new
     own = _is_of_the_agent(record.call)
     write_json(path / METADATA, {**document, "cost": document.get("cost") if own else priced, "callscope": ours})
@@ -121,6 +120,14 @@ def cost_of_record(record: CallRecord, book: PriceBook) -> CallCost | None:
     for event in told:
         cost.add(event.data, at_ms=event.ts_ms, direction=_direction(record.call))
     return cost
+
+
+def _new_cost(record: CallRecord, book: PriceBook) -> CallCost | None:
+    """What a call would cost; None where it goes on, or where nobody told its usage and we never priced it."""
+    told = any(event.type == USAGE for event in record.events)
+    if record.call.status == IN_PROGRESS or not (told or isinstance(record.call.callscope.get("cost_lines"), list)):
+        return None
+    return cost_of_record(record, book)
 
 
 def line_of(call: Call) -> Line:

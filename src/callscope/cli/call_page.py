@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from rich.console import Console
@@ -10,16 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from callscope.archive.reader import CallRecord
-from callscope.archive.spend import LINES, OPEN, CallSpend, call_spend
+from callscope.archive.spend import LINES, OPEN, RECORDED, CallSpend, call_spend
 from callscope.cli import figures, record_table, transcript, waterfall
 from callscope.cli.call_table import STATUS_STYLES
+from callscope.cli.money import money
 from callscope.cli.safe_text import clean
 from callscope.model.call import IN_PROGRESS, Call
-from callscope.model.cost import NOT_BILLED, CostLine, total
+from callscope.model.cost import ESTIMATED, NOT_BILLED, CostLine, total
 from callscope.model.exchange import Exchange
 from callscope.timeline.summary import Timeline
 
 _FACTS_WIDTH: Final = 9
+_LEAST_REST: Final = Decimal("0.000001")
+"""US dollars: the parts of a turn are rounded, and what rounding leaves is nothing that anybody was charged for."""
 _AGENT_FACTS: Final = ("provider", "model", "voice")
 
 
@@ -61,7 +65,7 @@ def _head(console: Console, record: CallRecord, timeline: Timeline) -> None:
             " ".join(clean(call.agent[key]) for key in _AGENT_FACTS if call.agent.get(key)),
             _framework(call),
         ],
-        "cost": _cost(call_spend(call, started_at_ms=call.started_at_ms or 0)),
+        "cost": _cost(call),
         "labels": [f"{clean(name)}={clean(value)}" for name, value in call.labels.items()],
         "files": [call.path],
     }
@@ -94,17 +98,25 @@ def _trouble(timeline: Timeline) -> list[str]:
     ]
 
 
-def _cost(spend: CallSpend) -> list[str]:
-    """The sum with what it lacks, then its parts."""
-    cost = spend.cost
+def _cost(call: Call) -> list[str]:
+    """The sum with what it lacks, then its parts; why there is none, where its recorder said so."""
+    spend = _spend(call)
+    cost, problem = spend.cost, call.callscope.get("cost_problem")
+    if isinstance(problem, str) and cost.usd is None:
+        return [f"not priced: {problem}"]
     if spend.source == OPEN or (cost.usd is None and not cost.lines):
         return [figures.UNKNOWN]
     parts: dict[str, list[CostLine]] = {}
     for line in cost.lines:
         parts.setdefault(line.service, []).append(line)
-    shown = [f"{service} {_part(lines)}" for service, lines in parts.items()] if len(parts) > 1 else []
+    named = {record_table.name_of(service): lines for service, lines in parts.items()} if len(parts) > 1 else {}
+    shown = [f"{service} {_part(lines)}" for service, lines in named.items()]
     charged = [f"{clean(actual.provider or '')} charged {actual.amount} {actual.currency}" for actual in cost.actual]
     return [record_table.amount(cost), *shown, *charged]
+
+
+def _spend(call: Call) -> CallSpend:
+    return call_spend(call, started_at_ms=call.started_at_ms or 0)
 
 
 def _part(lines: list[CostLine]) -> str:
@@ -114,7 +126,7 @@ def _part(lines: list[CostLine]) -> str:
 
 def _costs(console: Console, call: Call) -> None:
     """A line for each price that applied."""
-    spend = call_spend(call, started_at_ms=call.started_at_ms or 0)
+    spend = _spend(call)
     if spend.source != LINES:
         return
     console.print()
@@ -165,6 +177,33 @@ def _transcript(console: Console, record: CallRecord, exchanges: Sequence[Exchan
     for line in lines:
         table.add_row(*transcript_row(line, record.call, costs=costs))
     console.print(table)
+    rest = _rest(record) if costs else ""
+    if rest:
+        console.print(Text(rest, style="dim"))
+
+
+def _rest(record: CallRecord) -> str:
+    """What the call cost beside its turns, so that these and the rest come to its total; empty for nothing."""
+    spend = _spend(record.call)
+    if spend.cost.usd is None or spend.source not in (LINES, RECORDED):
+        return ""
+    left: dict[str, Decimal] = {}
+    for line in spend.cost.lines:
+        left[line.service] = left.get(line.service, Decimal(0)) + (line.usd or 0)
+    rest = spend.cost.usd
+    for turn in record.turns:
+        for part, value in (turn.cost or {}).items():
+            usd = Decimal(str(figures.known(value) or 0))
+            if part == "total":
+                rest -= usd
+            elif part in left:
+                left[part] -= usd
+    if rest < _LEAST_REST:
+        return ""
+    of = [service for service, usd in left.items() if usd >= _LEAST_REST]
+    assumed = any(line.status == ESTIMATED and line.service in of for line in spend.cost.lines)
+    names = ", ".join(record_table.name_of(service) for service in of)
+    return f"not in a turn: {money(rest, 0, estimated=assumed)}{f' ({names})' if names else ''}"
 
 
 def transcript_table(*, costs: bool = False) -> Table:

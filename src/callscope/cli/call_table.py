@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
 from callscope.archive.reader import UNREADABLE
-from callscope.cli import figures
+from callscope.archive.spend import LINES, RECORDED, call_spend
+from callscope.cli import figures, record_table
 from callscope.cli.money import money
 from callscope.cli.safe_text import clean
 from callscope.model import call as words
 from callscope.model.call import Call
-from callscope.model.cost import ESTIMATED
+from callscope.model.cost import ERROR
 
 STATUS_STYLES: Final = {
     words.COMPLETED: "green",
@@ -37,7 +37,7 @@ def render(console: Console, calls: Sequence[Call], *, now_ms: int) -> None:
     table["LENGTH"] = [Text(figures.clock(call.duration_ms)) for call in calls]
     table["TURNS"] = [Text(figures.UNKNOWN if call.turns is None else str(call.turns)) for call in calls]
     table["P50"] = [Text(figures.wait((call.latency or {}).get("p50_ms"))) for call in calls]
-    priced = any(call.cost or call.callscope.get("unpriced") for call in calls)
+    priced = any(call.cost or call.callscope.get("unpriced") or _has_cost_problem(call) for call in calls)
     if not priced or console.width >= _WIDE:
         table["WORST"] = [Text(figures.wait(call.callscope.get("worst_wait_ms"))) for call in calls]
     if priced:
@@ -56,12 +56,21 @@ def status(word: str) -> Text:
 
 
 def _cost(call: Call) -> Text:
-    """The known sum; ``≥`` where that is not all of it, ``~`` where something was assumed."""
-    usd = figures.known((call.cost or {}).get("total"))
+    """The known sum; ``≥`` where that is not all of it, ``~`` where something was assumed or another writer says so."""
+    spend = call_spend(call, started_at_ms=0)
+    cost = spend.cost
+    usd = {LINES: spend.recorded_usd, RECORDED: cost.usd}.get(spend.source)
     if usd is None:
-        return Text("unpriced" if call.callscope.get("unpriced") else figures.UNKNOWN, style="dim")
-    shown = money(Decimal(str(usd)), 0, estimated=call.callscope.get("cost_status") == ESTIMATED)
-    return Text(f"≥ {shown}", style="yellow") if call.callscope.get("unpriced") else Text(shown)
+        if _has_cost_problem(call):
+            return Text("not priced", style="bold red")
+        unknown = call.callscope.get("unpriced") or spend.source == RECORDED
+        return Text("unpriced" if unknown else figures.UNKNOWN, style="dim")
+    shown = money(usd, 0, estimated=record_table.is_estimated(cost))
+    return Text(f"≥ {shown}", style="yellow") if cost.unpriced else Text(shown)
+
+
+def _has_cost_problem(call: Call) -> bool:
+    return call.callscope.get("cost_status") == ERROR
 
 
 def _aligned(table: dict[str, list[Text]], cells: list[Text]) -> Text:

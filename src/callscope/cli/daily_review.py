@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from callscope.cli.missing import document as missing_document
 from callscope.cli.price_book import price_book
 from callscope.cli.safe_text import clean
 from callscope.cli.spend_report import Report, Row
-from callscope.cli.volume import volumes
+from callscope.cli.volume import Volume, volumes
 from callscope.model.wire import format_ts
 from callscope.prices.biller import billers
 
@@ -35,9 +35,11 @@ def show(calls: Sequence[CallSpend], report: Report, *, archive: Path, as_json: 
     """
     budgets = budget_table.states(archive, None, now_ms=now_ms)
     dearest = spend_report.report(calls, (), by="call", period=report.period).rows[:_DEAREST]
-    unknown = missing(calls, billers(price_book(None)))
+    biller = billers(price_book(None))
+    unknown = missing(calls, biller)
+    used = volumes(spend_report.billed(calls, biller))
     if as_json:
-        screen.print_json(_document(calls, report, dearest, unknown, budgets))
+        screen.print_json(_document(report, used, dearest, unknown, budgets))
         return
     console = screen.console()
     day, until = format_ts(report.period.since_ms)[:10], format_ts(now_ms)[11:16]
@@ -52,7 +54,7 @@ def show(calls: Sequence[CallSpend], report: Report, *, archive: Path, as_json: 
         columns.print_fact(console, label, text)
     if report.rows:
         _heading(console, "Providers")
-        _providers(console, calls, report.rows)
+        _providers(console, used, report.rows)
     _heading(console, "Budgets")
     budget_table.render(console, budgets)
     if dearest:
@@ -68,8 +70,7 @@ def _heading(console: Console, text: str) -> None:
     columns.print_line(console, Text(text, style="bold"))
 
 
-def _providers(console: Console, calls: Sequence[CallSpend], rows: Sequence[Row]) -> None:
-    used = volumes(calls)
+def _providers(console: Console, used: Mapping[str | None, Volume], rows: Sequence[Row]) -> None:
     found = [used.get(row.now.key[0], {}) for row in rows]
     table = [
         Column(name="PROVIDER", cells=[spend_table.name(row.now.key, "provider") for row in rows], left=True, cut=1),
@@ -108,14 +109,13 @@ def _unknown(console: Console, found: Sequence[Missing]) -> None:
 
 
 def _document(
-    calls: Sequence[CallSpend],
     report: Report,
+    used: Mapping[str | None, Volume],
     dearest: Sequence[Row],
     unknown: Sequence[Missing],
     budgets: budget_table.Budgets,
 ) -> dict[str, Any]:
     document = spend_report.document(report)
-    used = volumes(calls)
     for row in document["rows"]:
         each = used.get(row["provider"], {})
         row["used"] = {kind: _rounded(each.get(kind)) for kind in ("seconds", "tokens", "characters")}

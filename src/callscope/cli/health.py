@@ -8,7 +8,7 @@ import platform
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +16,10 @@ import msgspec
 
 from callscope import config
 from callscope.archive import listing, liveness, paths
+from callscope.archive.price_file import read_book, read_budgets
 from callscope.archive.reader import UNREADABLE, read_envelope
 from callscope.config import Settings
+from callscope.errors import SettingError
 from callscope.model.call import ABANDONED, Call
 from callscope.model.wire import format_ts
 from callscope.version import __version__
@@ -60,6 +62,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     writers: list[dict[str, Any]]
     """Ledgers of the writers that live or that lost something."""
     settings: Settings
+    unpriced: str | None
+    """What is wrong with the user's prices file, so that calls are recorded without their cost."""
+    unwatched: str | None
+    """What is wrong with the user's budgets file, so that no budget is watched."""
     versions: dict[str, str | None]
     """None: not installed."""
     notes: tuple[str, ...] = ()
@@ -91,6 +97,8 @@ def examine(root: Path | None, *, recording: bool, settings: Settings, now_ms: i
         lost_until=lost_until(root, calls, writers) if root is not None else {},
         writers=writers,
         settings=settings,
+        unpriced=_mistake(settings.prices, read_book),
+        unwatched=_mistake(settings.budgets, read_budgets),
         versions=_versions(),
     )
     return msgspec.structs.replace(health, notes=tuple(_notes(health)), troubles=tuple(_troubles(health)))
@@ -107,6 +115,16 @@ def obstacle(root: Path) -> str | None:
             Path(made).joinpath(path.relative_to(there)).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return f"{there}: {error.strerror}"
+    return None
+
+
+def _mistake(file: str | None, read: Callable[[Path], object]) -> str | None:
+    """Why a file of the user's cannot be used, with its line and what to write instead; None where it can."""
+    if file is not None:
+        try:
+            read(Path(file))
+        except SettingError as error:
+            return str(error)
     return None
 
 
@@ -197,6 +215,10 @@ def _notes(health: Health) -> list[str]:
 
 def _troubles(health: Health) -> list[str]:
     troubles = [f"{problem}." for problem in health.settings.problems]
+    if health.unpriced is not None:
+        troubles.append(f"Calls are recorded without their cost: {health.unpriced}.")
+    if health.unwatched is not None:
+        troubles.append(f"No budget is watched: {health.unwatched}.")
     if health.writable is False:
         troubles.append(
             f"{health.root} cannot be written by this user ({health.obstacle}): nothing would be recorded. "

@@ -13,7 +13,7 @@ from callscope.model.cost import Cost, CostLine, total
 from callscope.model.usage import SERVICES
 from callscope.model.wire import parse_ts
 from callscope.prices.book import PriceBook
-from callscope.prices.costing import actual_of, cost_of
+from callscope.prices.costing import UNREPORTED, actual_of, cost_of
 from callscope.prices.ledger import Ledger
 from callscope.prices.reported import FACTS, KNOWN, shown
 
@@ -35,7 +35,7 @@ def price(record: Mapping[str, Any], book: PriceBook) -> Priced:
     """The record's price; what is wrong inside the record is in the result, nothing raises."""
     if record.get("service") == CALL:
         return _call(record, book)
-    return _one(record, book, Ledger(), at=None)
+    return _one(record, book, None, at=None)
 
 
 def document(priced: Priced) -> dict[str, Any]:
@@ -86,8 +86,8 @@ def _call(record: Mapping[str, Any], book: PriceBook) -> Priced:
     )
 
 
-def _one(record: object, book: PriceBook, ledger: Ledger, *, at: object) -> Priced:
-    """A record that is no call. Its lines go to ``ledger``, too: over a call, what was not reported is estimated."""
+def _one(record: object, book: PriceBook, of_call: Ledger | None, *, at: object) -> Priced:
+    """A record that is no call. Its lines go to ``of_call``, too: over a call, what was not reported is estimated."""
     fields = record if isinstance(record, Mapping) else {}
     service, provider, model = _name(fields, "service"), _name(fields, "provider"), _name(fields, "model")
     usage, wrong = _usage(fields) if fields is record else ({}, f"a component is {shown(record)}: give a record")
@@ -96,16 +96,18 @@ def _one(record: object, book: PriceBook, ledger: Ledger, *, at: object) -> Pric
     wrong = wrong or _what_is_wrong(fields, moment, at_ms)
     if wrong is not None or service is None:
         line = _error(fields, wrong or "no service")
-        ledger.add([line])
+        if of_call is not None:
+            of_call.add([line])
         return Priced(service=service or "other", provider=provider, model=model, cost=total([line]))
     lines = cost_of(book, service=service, provider=provider, model=model, usage=usage, at_ms=at_ms)
     actual = actual_of(service=service, provider=provider, usage=usage)
-    ledger.add(lines)
-    alone = Ledger()
-    alone.add(lines)
-    return Priced(
-        service=service, provider=provider, model=model, cost=total(alone.lines(), [actual] if actual else [])
-    )
+    if of_call is not None:
+        of_call.add(lines)
+    if len(lines) > 1 or lines[0].usage == UNREPORTED:
+        alone = Ledger()
+        alone.add(lines)
+        lines = tuple(alone.lines())
+    return Priced(service=service, provider=provider, model=model, cost=total(lines, [actual] if actual else []))
 
 
 def _what_is_wrong(record: Mapping[str, Any], moment: object, at_ms: int | None) -> str | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
-from callscope.archive.spend import CallSpend
+from callscope.archive.spend import OPEN, CallSpend
 from callscope.cli.period import Period
 from callscope.model.cost import ESTIMATED, CostLine, CostStatus, status_of
 from callscope.model.wire import format_ts
 
 Key = tuple[str | None, ...]
+Biller = Callable[[CostLine], str | None]
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "day": ("day",),
@@ -121,8 +122,16 @@ class _Group:
         )
 
 
+def billed(calls: Iterable[CallSpend], biller: Biller) -> list[CallSpend]:
+    """The calls with one name for each provider, whatever it was reported as; one that nobody knows keeps its own."""
+    return [
+        msgspec.structs.replace(call, lines=tuple(_billed(line, biller(line) or line.provider) for line in call.lines))
+        for call in calls
+    ]
+
+
 def report(calls: Iterable[CallSpend], before: Iterable[CallSpend], *, by: str, period: Period) -> Report:
-    """Add calls up.
+    """Add calls up. Those that go on are in ``sources`` only: they have no cost yet that they could be part of.
 
     Args:
         calls: those of the period.
@@ -130,8 +139,9 @@ def report(calls: Iterable[CallSpend], before: Iterable[CallSpend], *, by: str, 
         by: one of `COLUMNS`.
         period: where the calls are from.
     """
-    now = tuple(calls)
-    earlier = tuple(before)
+    found = tuple(calls)
+    now = tuple(call for call in found if call.source != OPEN)
+    earlier = tuple(call for call in before if call.source != OPEN)
     groups = _grouped(now, by)
     old = _grouped(earlier, by)
     rows = [Row(now=group.sum(key), before=_sum(old, key)) for key, group in groups.items()]
@@ -139,7 +149,7 @@ def report(calls: Iterable[CallSpend], before: Iterable[CallSpend], *, by: str, 
     if by != "day":
         rows.sort(key=lambda row: -1 if row.now.usd is None else row.now.usd, reverse=True)
     sources: dict[str, int] = {}
-    for call in now:
+    for call in found:
         sources[call.source] = sources.get(call.source, 0) + 1
     return Report(
         period=period,
@@ -161,6 +171,10 @@ def document(value: Report) -> dict[str, Any]:
         "rows": [dict(zip(names, row.now.key, strict=True)) | _row(row) for row in value.rows],
         "calls_by_source": value.sources,
     }
+
+
+def _billed(line: CostLine, provider: str | None) -> CostLine:
+    return line if line.provider == provider else msgspec.structs.replace(line, provider=provider)
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Final, TextIO, cast
 
 from callscope.errors import UnreadableError
 
 STANDARD_INPUT: Final = "-"
 _DECODER: Final = json.JSONDecoder(parse_float=Decimal)
+_DIGITS: Final = re.compile(r"[0-9]+")
 
 Record = dict[str, Any]
 
 
-def records(name: str) -> tuple[list[Record], bool]:
+@contextmanager
+def opened(name: str) -> Iterator[tuple[Iterator[Record], bool]]:
     """The records in order, and whether the file is one object by itself.
+
+    All of the file is checked before the first record is given, so that a mistake at its end leaves nothing half done.
+    Of an object a line no more than a line is held.
 
     Args:
         name: a path; ``-`` is standard input.
@@ -26,26 +37,55 @@ def records(name: str) -> tuple[list[Record], bool]:
         UnreadableError: it cannot be read, is no JSON, or holds something that is no object; says file and line.
     """
     shown = "standard input" if name == STANDARD_INPUT else name
-    text = _text(name, shown)
-    start = text.lstrip()
-    if start.startswith("["):
-        return _array(text, shown), False
-    try:
-        value = _decoded(text)
-    except ValueError as error:
-        return _lines(text, shown, error), False
-    return [_object(value, shown, 1 + text[: len(text) - len(start)].count("\n"))], True
+    with ExitStack() as stack:
+        try:
+            text = TextIOWrapper(_seekable(stack, name), encoding="utf-8-sig", newline="\n")
+            found = _records(text, shown)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UnreadableError(f"{shown} cannot be read: {error}") from error
+        yield found
 
 
-def _text(name: str, shown: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).expanduser().read_bytes()
-        text = data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableError(f"{shown} cannot be read: {error}") from error
-    if not text.strip():
+def _seekable(stack: ExitStack, name: str) -> BinaryIO:
+    """The file, in a form that can be read twice: what comes through a pipe is put into a file first."""
+    file: BinaryIO = sys.stdin.buffer if name == STANDARD_INPUT else stack.enter_context(_path(name).open("rb"))
+    if name != STANDARD_INPUT and file.seekable():
+        return file
+    kept: BinaryIO = stack.enter_context(cast("BinaryIO", TemporaryFile()))  # noqa: SIM115 -- the stack closes it
+    shutil.copyfileobj(file, kept)
+    return kept
+
+
+def _path(name: str) -> Path:
+    return Path(name).expanduser()
+
+
+def _records(text: TextIO, shown: str) -> tuple[Iterator[Record], bool]:
+    text.seek(0)
+    first = next((line for line in text if line.strip()), "")
+    if not first:
         raise UnreadableError(f"{shown} is empty: write usage records, see docs/usage-keys.md")
-    return text
+    if first.lstrip().startswith("["):
+        return iter(_array(_whole(text), shown)), False
+    if not _is_json(first):
+        return iter([_alone(_whole(text), shown)]), True
+    text.seek(0)
+    known = sum(1 for _ in _lines(text, shown))
+    text.seek(0)
+    return _lines(text, shown), known == 1
+
+
+def _whole(text: TextIO) -> str:
+    text.seek(0)
+    return text.read()
+
+
+def _is_json(line: str) -> bool:
+    try:
+        _decoded(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _decoded(text: str) -> Any:
@@ -53,6 +93,20 @@ def _decoded(text: str) -> Any:
         return _DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # an integer that Python does not read; it does not say where
+        longest = max(_DIGITS.finditer(text), key=lambda found: len(found[0]))
+        raise json.JSONDecodeError(f"A number of {len(longest[0]):,} digits", text, longest.start()) from error
+
+
+def _alone(text: str, shown: str) -> Record:
+    """One object over several lines."""
+    try:
+        value = _decoded(text)
+    except ValueError as error:
+        raise UnreadableError(_malformed(error, shown, 0)) from error
+    return _object(value, shown, 1 + text[: len(text) - len(text.lstrip())].count("\n"))
 
 
 def _array(text: str, shown: str) -> list[Record]:
@@ -79,19 +133,16 @@ def _elements(text: str) -> list[tuple[int, Any]]:
         at = end
 
 
-def _lines(text: str, shown: str, whole: ValueError) -> list[Record]:
-    """An object a line. When already the first line is none, the text was meant as one document."""
-    found: list[Record] = []
-    for number, line in enumerate(text.split("\n"), 1):
+def _lines(text: TextIO, shown: str) -> Iterator[Record]:
+    """An object a line."""
+    for number, line in enumerate(text, 1):
         if not line.strip():
             continue
         try:
             value = _decoded(line)
         except ValueError as error:
-            wrong = _malformed(error, shown, number) if found else _malformed(whole, shown, 0)
-            raise UnreadableError(wrong) from error
-        found.append(_object(value, shown, number))
-    return found
+            raise UnreadableError(_malformed(error, shown, number)) from error
+        yield _object(value, shown, number)
 
 
 def _object(value: object, shown: str, line: int) -> Record:

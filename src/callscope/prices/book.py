@@ -1,8 +1,9 @@
 """Which price applies: what was reported of a request, and a moment, to one dated entry.
 
-The user's own price for the model comes first, then their price for every model (``*``), then the list price times
-their discount. Each step that is not certain says so (`Found.assumed`); where nothing applies, `Found.reason`
-says what to do. An entry of another plan or service tier is never used.
+The user's own price for the name that was reported comes first, then their price for the model that it is a name of,
+then the one for every model (``*``), then the list price times their discount. Terms that an own price leaves out, as
+rounding, are the list price's. Each step that is not certain says so (`Found.assumed`); where nothing applies,
+`Found.reason` says what to do. An entry of another plan or service tier is never used.
 """
 
 from __future__ import annotations
@@ -18,14 +19,12 @@ import msgspec
 from callscope.model.cost import USD, PriceSource
 from callscope.prices.catalogue import Catalogue
 from callscope.prices.entry import Entry, Model, Provider
-from callscope.prices.models import ModelIndex
+from callscope.prices.models import RESOLD, ModelIndex
 from callscope.prices.names import Biller, biller_of, model_names
-from callscope.prices.own import NONE, Discount, OwnPrices
-from callscope.prices.variants import Choice, Wanted, choose, fitting, is_active
+from callscope.prices.own import NONE, Discount, OwnPrices, with_terms
+from callscope.prices.variants import Choice, Wanted, choose, fitting, is_active, starts, untold
 
 EVERY_MODEL: Final = "*"
-_RESOLD: Final = {"livekit": dict.fromkeys(("stt", "tts", "llm"), "livekit-inference")}
-"""Who is reported, and for which services somebody else's list holds: LiveKit Agents tells of LiveKit Inference so."""
 _ONE: Final = Decimal(1)
 _MS: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -148,9 +147,10 @@ class PriceBook:
         if currency == USD:
             return amount
         rates = [rate for rate in self.own.exchange if rate.currency == currency]
-        if at_ms is not None:
-            rates = [rate for rate in rates if rate.as_of * _MS <= at_ms]
-        return amount * max(rates, key=lambda rate: rate.as_of).usd if rates else None
+        begun = [rate for rate in rates if self._has_begun(rate.as_of, at_ms)]
+        if begun:
+            return amount * max(begun, key=lambda rate: rate.as_of).usd
+        return amount * min(rates, key=lambda rate: rate.as_of).usd if rates and at_ms is None else None
 
     def _remember(self, key: object, request: _Request) -> _Timeline:
         subject = self._subject(request)
@@ -165,25 +165,26 @@ class PriceBook:
 
     def _subject(self, request: _Request) -> _Subject:
         biller = biller_of(self.catalogue, self.own.hosts, request.provider, request.model)
-        resold = _RESOLD.get(biller.id or "", {}).get(request.service)
+        resold = RESOLD.get(biller.id or "", {}).get(request.service)
         if resold is not None:
             biller = biller._replace(id=resold)
         if request.addon_of is not None:
             biller = Biller(request.addon_of)
         provider = self.catalogue.provider(biller.id) if biller.id else None
-        assumed = (biller.assumed,) if biller.assumed else ()
         if provider is None or provider.local:
-            return _Subject(request, biller, provider, None, assumed, None)
-        index = self._indexes.get(provider.id)
-        if index is None:
-            index = self._indexes[provider.id] = ModelIndex(provider)
+            return _Subject(request, biller, provider, None, (), None)
+        index = self._index(provider)
         if request.addon_of is not None:
             addon = index.addon(request.service, request.model or "")
             return _Subject(request, biller, provider, addon, (), None)
         match = index.match(request.service, request.model, direction=request.wanted.direction)
-        if match.assumed:
-            assumed = (*assumed, match.assumed)
-        return _Subject(request, biller, provider, match.model, assumed, match.reason)
+        return _Subject(request, biller, provider, match.model, (match.assumed,), match.reason)
+
+    def _index(self, provider: Provider) -> ModelIndex:
+        index = self._indexes.get(provider.id)
+        if index is None:
+            index = self._indexes[provider.id] = ModelIndex(provider)
+        return index
 
     def _bounds_ms(self, subject: _Subject) -> list[int]:
         """Every moment at which what is found may change."""
@@ -194,13 +195,21 @@ class PriceBook:
         return sorted(moment * _MS for moment in moments)
 
     def _at(self, subject: _Subject, at_ms: int | None) -> Found:
+        mine = [entry for entry in self.own.prices if entry.provider == subject.biller.id]
+        own = self._own(subject, at_ms, [entry for entry in mine if self._is_valid(entry, at_ms)])
+        if own is not None:
+            return own
+        listed = self._listed(subject, at_ms)
+        if listed.entry is not None or at_ms is not None:
+            return listed
+        nearest = self._own(subject, at_ms, mine)
+        if nearest is None:
+            return listed
+        said = "when it was used is not known, and no price holds on the catalogue's own date: the nearest one taken"
+        return msgspec.structs.replace(nearest, assumed=_joined((nearest.assumed, said)))
+
+    def _listed(self, subject: _Subject, at_ms: int | None) -> Found:
         provider, model = subject.provider, subject.model
-        own = self._own(subject, at_ms)
-        if own is not None and own.entry is not None:
-            assumed = (subject.biller.assumed,) if own.entry.model == EVERY_MODEL else subject.assumed
-            return Found(
-                provider=provider, entry=own.entry, source="override", assumed=_joined((*assumed, *own.assumed))
-            )
         if provider is None:
             return Found(provider=None, reason=subject.biller.reason or self._unknown(subject))
         if provider.local:
@@ -216,7 +225,7 @@ class PriceBook:
             entry=choice.entry,
             source="catalogue" if factor is None else "discount",
             factor=_ONE if factor is None else factor,
-            assumed=_joined((*subject.assumed, *choice.assumed)),
+            assumed=_joined((*subject.assumed, *choice.assumed, choice.entry.varies)),
         )
 
     def _choice(self, subject: _Subject, model: Model, provider: Provider, at_ms: int | None) -> Choice:
@@ -226,29 +235,59 @@ class PriceBook:
         if at_ms is None and self._today_ms is not None:
             today_ms = self._today_ms
             entries = tuple(one for one in entries if is_active(one.effective_from, one.effective_to, today_ms))
-        return choose(entries or model.prices, wanted, list_plan=provider.plan, at_ms=at_ms)
+        return choose(entries or model.prices, wanted, list_plan=provider.plan, at_ms=at_ms, today_ms=self._today_ms)
 
-    def _own(self, subject: _Subject, at_ms: int | None) -> Choice | None:
-        """The user's price: for the model under any of its names, else for every model of the service."""
-        request, id_ = subject.request, subject.biller.id
-        mine = [entry for entry in self.own.prices if entry.provider == id_ and _is_valid(entry, at_ms)]
+    def _own(self, subject: _Subject, at_ms: int | None, mine: list[Entry]) -> Found | None:
+        """The user's price of those: for the name that was reported, else for its model, else for every model."""
         if not mine:
             return None
-        services = {request.service, subject.model.service if subject.model else request.service}
-        names = set(model_names(request.model, subject.provider)) if request.model else set()
-        if subject.model is not None:
-            names |= {subject.model.model.lower(), *subject.model.names}
-        plan = request.wanted.plan or self.own.plans.get(id_ or "")
-        for meant in (names, {EVERY_MODEL}) if request.addon_of is None else (names,):
+        request, model = subject.request, subject.model
+        services = {request.service, model.service if model else request.service}
+        listed = model.prices if model else ()
+        plan = request.wanted.plan or self.own.plans.get(subject.biller.id or "")
+        for meant in self._meant(subject):
             pool = fitting(
-                (entry for entry in mine if entry.service in services and entry.model.lower() in meant),
+                (entry for entry in mine if entry.service in services and entry.model.lower() == meant),
                 request.wanted._replace(plan=plan),
-                listed=subject.model.prices if subject.model else (),
+                listed=listed,
             )
-            choice = choose(pool, request.wanted._replace(plan=None), list_plan=plan, at_ms=at_ms)
+            wanted = request.wanted._replace(plan=None)
+            choice = choose(pool, wanted, list_plan=plan, at_ms=at_ms, today_ms=self._today_ms)
             if choice.entry is not None:
-                return choice
+                assumed = () if meant == EVERY_MODEL else subject.assumed
+                unsure = untold(choice.entry, request.wanted, named=listed if request.model else ())
+                return Found(
+                    provider=subject.provider,
+                    entry=with_terms(choice.entry, self._terms(subject, at_ms)),
+                    source="override",
+                    assumed=_joined((*assumed, *choice.assumed, *unsure)),
+                )
         return None
+
+    def _meant(self, subject: _Subject) -> Iterable[str]:
+        """The names that a price of the user's may have to hold for a request, the nearest first."""
+        request, provider, model = subject.request, subject.provider, subject.model
+        names: list[str] = []
+        if request.model and provider is not None and not provider.local and request.addon_of is None:
+            names += self._index(provider).names_of(request.service, request.model, model)
+        elif request.model:
+            names += model_names(request.model, provider)
+        if model is not None:
+            names.append(model.model.lower())
+        if request.addon_of is None:
+            names.append(EVERY_MODEL)
+        return dict.fromkeys(names)
+
+    def _terms(self, subject: _Subject, at_ms: int | None) -> Entry | None:
+        """The list price whose terms hold for a request: the one that would apply, else the latest of its mode."""
+        provider, model = subject.provider, subject.model
+        if provider is None or model is None:
+            return None
+        choice = self._choice(subject, model, provider, at_ms)
+        if choice.entry is not None:
+            return choice.entry
+        modes = {None, subject.request.wanted.mode or "streaming"}
+        return max((entry for entry in model.prices if entry.mode in modes), key=starts, default=None)
 
     def _factor(self, entry: Entry, at_ms: int | None) -> Decimal | None:
         discounts = [
@@ -256,11 +295,20 @@ class PriceBook:
             for discount in self.own.discounts
             if discount.provider == entry.provider
             and discount.service in {None, entry.service}
-            and _is_valid(discount, at_ms)
+            and self._is_valid(discount, at_ms)
         ]
         if not discounts:
             return None
         return max(discounts, key=lambda one: (one.service is not None, one.effective_from or 0)).factor
+
+    def _is_valid(self, one: Entry | Discount, at_ms: int | None) -> bool:
+        """Whether something of the user's holds at a moment; without one at the catalogue's own date."""
+        moment = self._today_ms if at_ms is None else at_ms
+        return moment is None or is_active(one.effective_from, one.effective_to, moment)
+
+    def _has_begun(self, start: int, at_ms: int | None) -> bool:
+        moment = self._today_ms if at_ms is None else at_ms
+        return moment is None or start * _MS <= moment
 
     def _unknown(self, subject: _Subject) -> str:
         request = subject.request
@@ -270,13 +318,8 @@ class PriceBook:
         return f'no price is known for the {what} "{request.model}" of {subject.provider.id}; {_ADD_PRICE}'
 
 
-def _is_valid(one: Entry | Discount, at_ms: int | None) -> bool:
-    """Whether something of the user's holds at a moment; without a moment all of it does, and the latest wins."""
-    return at_ms is None or is_active(one.effective_from, one.effective_to, at_ms)
-
-
 def _joined(assumed: Iterable[str | None]) -> str | None:
-    return "; ".join(one for one in assumed if one) or None
+    return "; ".join(dict.fromkeys(one for one in assumed if one)) or None
 
 
 def _end_of_day(version: str) -> int | None:

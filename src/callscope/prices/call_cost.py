@@ -6,7 +6,7 @@ the call came over, is in the call's sums alone: the turns and the rest add up t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -122,9 +122,14 @@ def parts(lines: list[CostLine] | tuple[CostLine, ...]) -> dict[str, float]:
     if sums:
         found["total"] = float(sum(sums.values()))
     found.update({service: float(amount) for service, amount in sorted(sums.items())})
-    unpriced = sum(line.usd is None for line in lines)
-    estimated = sum(line.status == ESTIMATED for line in lines)
+    unpriced = _different(line for line in lines if line.usd is None)
+    estimated = _different(line for line in lines if line.status == ESTIMATED)
     return found | ({"unpriced": unpriced} if unpriced else {}) | ({"estimated": estimated} if estimated else {})
+
+
+def _different(lines: Iterable[CostLine]) -> int:
+    """How many different things the lines are of: many reports of one are counted as the call counts them, once."""
+    return len({(line.service, line.provider, line.model, line.usage) for line in lines})
 
 
 def _envelope(sums: dict[str, float]) -> dict[str, float] | None:

@@ -27,6 +27,7 @@ UNREPORTED: Final = "unreported_requests"
 _NONE: Final[list[tuple[str | None, Number | None]]] = [(None, None)]
 _LLM: Final = "llm"
 _STT: Final = "stt"
+_TTS: Final = "tts"
 _ONE_A_RECORD: Final = frozenset({"request", "call"})
 """Units that a record is one of when it does not say how many."""
 _TEXT_UNITS: Final = {
@@ -38,6 +39,8 @@ _TIME: Final = frozenset(reported.SECONDS_KEYS)
 _TEXT: Final = frozenset(reported.TEXT_KEYS)
 _COUNTS: Final = frozenset(reported.COUNT_KEYS)
 _INPUT_FAMILIES: Final = frozenset({"time", "characters", "bytes"})
+_CREDIT: Final = "credit"
+"""The unit, and the model that a provider's credits are listed under."""
 _ZERO_KINDS: Final = {
     "cached_tokens": "cached_input_text_tokens",
     "cache_read_input_tokens": "cached_input_text_tokens",
@@ -306,10 +309,21 @@ def _stretches(
 
 
 def _towards(tariff: Tariff, record: Reported, direction: str | None) -> Tariff:
-    found = _find(
-        tariff.book, record, tariff.service, tariff.provider, tariff.model, at_ms=tariff.at_ms, direction=direction
-    )
+    """The same record at the price of another direction: of its model, else of the model's counterpart."""
+    found = _in_direction(tariff, record, tariff.model, direction)
+    entry = found.entry
+    if entry is None or direction is None or entry.direction in (None, direction):
+        return tariff.at(found)
+    counterpart = (tariff.model or "").lower().replace(entry.direction, direction)
+    for name in (counterpart, None):
+        other = _in_direction(tariff, record, name, direction)
+        if other.entry and (other.entry.direction, other.entry.region) == (direction, entry.region):
+            return tariff.at(other)
     return tariff.at(found)
+
+
+def _in_direction(tariff: Tariff, record: Reported, model: str | None, direction: str | None) -> Found:
+    return _find(tariff.book, record, tariff.service, tariff.provider, model, at_ms=tariff.at_ms, direction=direction)
 
 
 def _text(tariff: Tariff, record: Reported, entry: Entry, *, alone: bool) -> Iterator[CostLine]:
@@ -323,6 +337,9 @@ def _text(tariff: Tariff, record: Reported, entry: Entry, *, alone: bool) -> Ite
             charged = line.usage
             yield line
             break
+    if charged is None and alone and "credits" in told and (line := _credits(tariff, record)):
+        charged = line.usage
+        yield line
     for key, quantity in told.items():
         if key != charged and quantity:
             if charged:
@@ -348,6 +365,15 @@ def _measured(tariff: Tariff, record: Reported, entry: Entry, key: str) -> CostL
         return tariff.charge(key, unit, quantity)
     counted = None if key == "credits" else characters.measured(record, entry, key)
     return None if counted is None else tariff.charge("text", unit, counted.quantity, assumed=counted.assumed)
+
+
+def _credits(tariff: Tariff, record: Reported) -> CostLine | None:
+    """Credits at what one costs on the plan, where the provider has a price for credits as such."""
+    for service in dict.fromkeys((tariff.service, _TTS)):
+        found = _find(tariff.book, record, service, tariff.provider, _CREDIT, at_ms=tariff.at_ms, direction=None)
+        if found.entry is not None and _CREDIT in found.entry.rates:
+            return tariff.at(found).charge("credits", _CREDIT, record.numbers["credits"])
+    return None
 
 
 def _counts(tariff: Tariff, record: Reported, *, alone: bool) -> Iterator[CostLine]:
@@ -463,8 +489,11 @@ def _raw(record: Reported) -> list[tuple[str, Number]]:
 
 
 def _nothing(tariff: Tariff) -> str:
+    split = any("audio" in unit for unit in tariff.rates)
     wanted = dict.fromkeys(
-        seconds.meter_of(tariff.entry) if UNITS[unit].family == "time" else UNITS[unit].usage
+        seconds.meter_of(tariff.entry)
+        if UNITS[unit].family == "time"
+        else tokens.usage_key(UNITS[unit].usage, split=split)
         for unit in tariff.rates
         if tariff.entry is not None
     )

@@ -70,6 +70,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Day it was read, ``YYYY-MM-DD``."""
     confidence: Confidence = "medium"
     """``high``: two sources agree."""
+    varies: str = ""
+    """How it changes with the hour of the day, which is not modelled: what it gives is ``estimated``."""
     note: str = ""
 
 

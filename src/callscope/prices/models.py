@@ -16,6 +16,8 @@ _SIBLINGS: Final = {
     "tts": ("realtime",),
 }
 """Where else a model may be listed: frameworks call a speech-to-speech model an LLM, and the other way round."""
+RESOLD: Final = {"livekit": dict.fromkeys(("stt", "tts", "llm"), "livekit-inference")}
+"""Who is reported, and for which services somebody else's list holds: LiveKit Agents tells of LiveKit Inference so."""
 TELEPHONY: Final = "telephony"
 _INBOUND: Final = "inbound"
 
@@ -56,6 +58,16 @@ class ModelIndex:
                 if (found := self._by_name.get((sibling, shorter))) is not None:
                     return Match(found)
         return Match(None)
+
+    def names_of(self, service: str, name: str, model: Model | None) -> list[str]:
+        """The names that a report's name may be shortened to without becoming the name of another model than this."""
+        names = model_names(name, self.provider)
+        return [one for one in names if self.match(service, one, direction=None).model in (None, model)]
+
+    def services_of(self, name: str) -> set[str]:
+        """The services that list a model of exactly that name, by the rules for names."""
+        names = model_names(name, self.provider)
+        return {service for service, listed in self._by_name if listed in names}
 
     def addon(self, service: str | None, name: str) -> Model | None:
         """The add-on of that name: of this service if it has one, else of another."""

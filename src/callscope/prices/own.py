@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
 from callscope.prices.entry import Entry
+
+_TERMS: Final = ("meter", "increment_seconds", "minimum_seconds", "scope", "channels", "markup")
 
 
 class Discount(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +38,7 @@ class OwnPrices(msgspec.Struct, frozen=True, kw_only=True):
 
     file: str = ""
     prices: tuple[Entry, ...] = ()
-    """``model`` may be ``*``: every model of that service."""
+    """``model`` may be ``*``: every model of that service. Terms that a price leaves out are the list price's."""
     plans: dict[str, str] = {}
     """Plan by provider."""
     discounts: tuple[Discount, ...] = ()
@@ -46,3 +49,13 @@ class OwnPrices(msgspec.Struct, frozen=True, kw_only=True):
 
 NONE = OwnPrices()
 """No file."""
+
+
+def with_terms(price: Entry, listed: Entry | None) -> Entry:
+    """A price of the user's, with the terms that it leaves out taken from the list price; 0 seconds say "none"."""
+    terms = {name: getattr(price, name) for name in _TERMS}
+    if listed is not None:
+        terms = {name: getattr(listed, name) if value is None else value for name, value in terms.items()}
+    for name in ("increment_seconds", "minimum_seconds"):
+        terms[name] = terms[name] or None
+    return msgspec.structs.replace(price, **terms)

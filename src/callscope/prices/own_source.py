@@ -13,11 +13,29 @@ from typing import Final, NamedTuple
 from callscope.model.cost import USD
 from callscope.prices.check import misplaced, overlaps
 from callscope.prices.entry import Entry, Provider
+from callscope.prices.models import RESOLD, ModelIndex
+from callscope.prices.names import host_of, model_names
 from callscope.prices.own import Discount, Exchange, OwnPrices
-from callscope.prices.source import PRICE_KEYS, check_dates, entry_of, known_currency, known_unit, schema, service
+from callscope.prices.source import PRICE_KEYS, check_dates, entry_of, known_currency, known_unit, schema
+from callscope.prices.source import service as service_key
 from callscope.prices.toml_lines import Reader, Table, nearest, parse
+from callscope.prices.units import UNITS
 
 _MAX_FACTOR: Final = Decimal(2)
+_EVERY_MODEL: Final = "*"
+_ALWAYS: Final = frozenset({"request", "credit", "call", "event", "message"})
+_BY_TIME: Final = frozenset(unit for unit, size in UNITS.items() if size.family == "time")
+_BY_TEXT: Final = frozenset(unit for unit, size in UNITS.items() if size.family in {"characters", "bytes"})
+_BY_TOKEN: Final = frozenset(unit for unit, size in UNITS.items() if size.family == "tokens")
+_CACHE_WRITES: Final = frozenset({"1M_cache_write_tokens", "1M_cache_write_1h_tokens"})
+_UNITS_OF: Final[Mapping[str, frozenset[str]]] = {
+    "llm": _ALWAYS | _BY_TOKEN,
+    "stt": _ALWAYS | _BY_TIME | _BY_TOKEN - _CACHE_WRITES - {"1M_output_audio_tokens"},
+    "tts": _ALWAYS | _BY_TIME | _BY_TEXT | _BY_TOKEN - _CACHE_WRITES,
+    "realtime": _ALWAYS | _BY_TIME | _BY_TOKEN | {"text_message"},
+    "telephony": _ALWAYS | _BY_TIME | {"month", "minute_month"},
+}
+"""Units that usage of a service can be told in. Services that are not here may have any."""
 _ONE_SLIP: Final = 4
 """Letters that a word has at least, for one edit to be taken for a slip; shorter ones differ by one as it is."""
 _TWO_SLIPS: Final = 8
@@ -56,8 +74,10 @@ def own_prices_of(text: str, *, file: str, catalogue_providers: Mapping[str, Pro
 
 
 def by_name(providers: Mapping[str, Provider]) -> dict[str, Provider]:
-    """Providers by id and by alias: what `provider_id` looks into."""
-    return {name: provider for provider in providers.values() for name in (provider.id, *provider.aliases)}
+    """Providers by id, alias and host: what `provider_id` looks into."""
+    return {
+        name: provider for provider in providers.values() for name in (*provider.hosts, *provider.aliases, provider.id)
+    }
 
 
 def provider_id(table: Table, key: str, name: str, known: Mapping[str, Provider], *, may_be_new: bool) -> str:
@@ -65,13 +85,15 @@ def provider_id(table: Table, key: str, name: str, known: Mapping[str, Provider]
 
     A new one is refused if it looks like a slip of the pen for one that is known.
     """
-    name = name.lower()
-    if (found := known.get(name)) is not None:
+    name = host_of(name)
+    labels = name.partition(":")[0].split(".")
+    ends = [".".join(labels[start:]) for start in range(max(len(labels) - 1, 1))]
+    if (found := next((known[end] for end in ends if end in known), None)) is not None:
         return found.id
     if may_be_new and not _slips(name, known):
         return name
     ids = {provider.id for provider in known.values()}
-    raise table.error(key, f'unknown provider "{name}": {nearest(name, ids)}')
+    raise table.error(key, f'unknown provider "{name}": {nearest(name, known if "." in name else ids)}')
 
 
 def _prices(tables: Iterable[Table], known: Mapping[str, Provider]) -> tuple[Entry, ...]:
@@ -102,7 +124,53 @@ def _price(table: Table, known: Mapping[str, Provider]) -> Entry:
         fields["rates"] = {unit: price}
     fields["source"] = table.where()
     provider = provider_id(table, "provider", fields.pop("provider"), known, may_be_new=True)
-    return entry_of(table, fields, provider=provider, service=fields.pop("service"), model=fields.pop("model"))
+    service = fields.pop("service")
+    _check_units(table, fields["rates"], service)
+    provider = RESOLD.get(provider, {}).get(service, provider)
+    model = _model(table, fields.pop("model"), known.get(provider), service)
+    return entry_of(table, fields, provider=provider, service=service, model=model)
+
+
+def _check_units(table: Table, rates: Iterable[str], service: str) -> None:
+    """Refuse a unit that no usage of the service is told in: it would never be charged."""
+    units = _UNITS_OF.get(service, frozenset(UNITS))
+    for unit in rates:
+        if unit not in units:
+            where, key = (table.table("rates"), unit) if "rates" in table.values else (table, "unit")
+            raise where.error(key, f'{service} is not charged per "{unit}", only per {", ".join(sorted(units))}')
+
+
+def _model(table: Table, written: str, provider: Provider | None, service: str) -> str:
+    """The model's name as requests are looked up by it; refuses one that looks like another of the catalogue's."""
+    if provider is None or provider.local or written == _EVERY_MODEL:
+        return written
+    index = ModelIndex(provider)
+    name = _bare(written, provider)
+    found = index.match(service, name, direction=None).model
+    if (found is not None and found.service == service) or index.addon(service, name) is not None:
+        return name
+    if services := sorted(index.services_of(name)):
+        listed = " or ".join(f'"{one}"' for one in services)
+        raise table.error("service", f'"{name}" of {provider.id} is not {service}: write service = {listed}')
+    alike = {
+        listed: model.service
+        for model in provider.models
+        for listed in (model.model, *model.names)
+        if _letters(listed) == _letters(name) and not listed.startswith(_EVERY_MODEL)
+    }
+    if alike:
+        near = min(alike, key=lambda one: (alike[one] != service, one))
+        raise table.error("model", f'unknown model "{written}": did you mean "{near}"?')
+    return name
+
+
+def _bare(model: str, provider: Provider) -> str:
+    """The name without what stands before it; its date stays, because it may be what the price is for."""
+    name, *others = model_names(model, provider)
+    for shorter in others:
+        if name.endswith(shorter) or _letters(name) == _letters(shorter):
+            name = shorter
+    return name
 
 
 def _plans(table: Table, prices: Iterable[Entry], known: Mapping[str, Provider]) -> dict[str, str]:
@@ -235,6 +303,8 @@ def _within(word: str, other: str, edits: int) -> bool:
 
 def _factor(table: Table, key: str) -> Decimal:
     value = table.money(key)
+    if not value:
+        raise table.error(key, f'"{key}" cannot be 0: what is free is written as a [[price]] with price = "0"')
     if value > _MAX_FACTOR:
         raise table.error(key, f'"{key}" is what list prices are multiplied by, at most 2: for 15 % off write "0.85"')
     return value
@@ -254,15 +324,18 @@ _FILE: Final[Mapping[str, Reader]] = {
 }
 _PRICE: Final[Mapping[str, Reader]] = {
     "provider": Table.text,
-    "service": service,
+    "service": service_key,
     "model": Table.text,
     "unit": _unit,
     "price": Table.money,
     **PRICE_KEYS,
+    # 0 is a term of its own here: none, where the list price has one.
+    "increment_seconds": Table.money,
+    "minimum_seconds": Table.money,
 }
 _DISCOUNT: Final[Mapping[str, Reader]] = {
     "factor": _factor,
-    "service": service,
+    "service": service_key,
     "effective_from": Table.moment,
     "effective_to": Table.moment,
     "note": Table.text,

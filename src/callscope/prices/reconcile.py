@@ -137,6 +137,7 @@ def reconcile(
         if estimate.status != NOT_BILLED:
             ours[estimate.provider].append(estimate)
     for invoice in invoices.values():
+        invoice.charges = _with_modes(invoice.charges)
         notes += invoice.close(book, ours[invoice.provider])
     compared = [
         _compare(invoice, ours[name], tolerance_percent)
@@ -150,6 +151,24 @@ def reconcile(
         unstated=_unstated(ours, {each.provider for each in compared}, period_of(statements)),
         notes=tuple(notes),
     )
+
+
+def _with_modes(charges: list[Charge]) -> list[Charge]:
+    """Quantities that do not tell their mode, with the only one that amounts for the same thing have."""
+    modes: dict[tuple[object, ...], set[str | None]] = defaultdict(set)
+    for charge in charges:
+        if charge.amount is not None:
+            modes[_thing(charge)].add(charge.mode)
+    return [
+        msgspec.structs.replace(charge, mode=next(iter(found)))
+        if charge.amount is None and charge.mode is None and len(found := modes.get(_thing(charge), set())) == 1
+        else charge
+        for charge in charges
+    ]
+
+
+def _thing(charge: Charge) -> tuple[object, ...]:
+    return charge.day, charge.last_day, charge.service, charge.model
 
 
 def _compare(invoice: Invoice, estimates: list[Estimate], tolerance_percent: Decimal) -> Comparison:

@@ -147,6 +147,7 @@ PRICE_KEYS: Final[Mapping[str, Reader]] = MappingProxyType(
 _PRICE: Final[Mapping[str, Reader]] = {
     **PRICE_KEYS,
     "addon": Table.flag,
+    "varies": Table.text,
     "basis": choice(*get_args(Basis)),
     "long_context": _long_context,
     "source": Table.text,

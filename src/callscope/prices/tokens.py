@@ -80,6 +80,13 @@ def told(numbers: Mapping[str, Number]) -> bool:
     return not _TOLD.isdisjoint(numbers)
 
 
+def usage_key(kind: str, *, split: bool) -> str:
+    """The usage key to report for a kind of token; ``split``: text and audio have to be told apart."""
+    if split and kind in TOKEN_KEYS:
+        return kind
+    return kind.replace("cached_input_", "cached_") if split and "cached" in kind else _KEYS.get(kind, kind)
+
+
 def input_total(numbers: Mapping[str, Number], *, cached_inside_input: bool) -> Number:
     """Tokens that a request sent, cached ones included: what a long-context price goes by."""
     get = numbers.get
@@ -158,6 +165,9 @@ def _output(numbers: Mapping[str, Number], reading: Reading) -> Iterator[Portion
             "reasoning_tokens", f"reasoning_tokens {reasoning} is more than {made.key} {made.total}, which hold them"
         )
     _resolve(made, "output", reading)
+    if reasoning and not beside and reading.reasoning_may_be_beside and not reading.total_tokens:
+        inside = f"reasoning_tokens taken for a part of {made.key}: report total_tokens"
+        made.guess = inside if made.guess is None else f"{made.guess}; {inside}"
     yield from _of(made, "output")
     if reasoning and beside:
         yield Portion("reasoning_tokens", "output_text_tokens", reasoning)
@@ -284,6 +294,14 @@ _CAREFUL: Final = _TOLD - {
 }  # fmt: skip
 _FRESH_KEYS: Final = ("input_tokens", "input_text_tokens", "input_audio_tokens")
 _MADE_KEYS: Final = ("output_tokens", "output_text_tokens", "output_audio_tokens")
+_KEYS: Final = {
+    "input_text_tokens": "input_tokens",
+    "cached_input_text_tokens": "cached_tokens",
+    "output_text_tokens": "output_tokens",
+    "cache_write_tokens": "cache_creation_input_tokens",
+    "cache_write_1h_tokens": "ephemeral_1h_input_tokens",
+}
+"""The usage key of a kind of token that is not one itself, or need not be told by kind."""
 _WRITES: Final = {
     "cache_creation_input_tokens": "cache_write_tokens",
     "ephemeral_1h_input_tokens": "cache_write_1h_tokens",

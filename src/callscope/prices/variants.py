@@ -35,14 +35,22 @@ class Choice(NamedTuple):
     reason: str | None = None
 
 
-def choose(entries: Sequence[Entry], wanted: Wanted, *, list_plan: str | None, at_ms: int | None) -> Choice:
+def choose(
+    entries: Sequence[Entry],
+    wanted: Wanted,
+    *,
+    list_plan: str | None,
+    at_ms: int | None,
+    today_ms: int | None = None,
+) -> Choice:
     """One entry of those of one model.
 
     Args:
         entries: all of the model's.
         wanted: what the request was like.
         list_plan: the plan that list prices are for; entries without a plan are for everybody.
-        at_ms: when; None: whichever began last.
+        at_ms: when; None: whichever had begun last by ``today_ms``, else the earliest.
+        today_ms: what is taken for today; None: after every price's beginning.
     """
     pool = [entry for entry in entries if not entry.addon] or list(entries)
     modes = (wanted.mode, None) if wanted.mode else _MODES
@@ -65,7 +73,7 @@ def choose(entries: Sequence[Entry], wanted: Wanted, *, list_plan: str | None, a
             None,
             reason=f"a price is known for plan {', '.join(plans)} only: write yours under [plans] in your prices file",
         )
-    return _of_time(pool, at_ms, assumed)
+    return _undated(pool, today_ms, assumed) if at_ms is None else _of_time(pool, at_ms, assumed)
 
 
 def fitting(own: Iterable[Entry], wanted: Wanted, *, listed: Sequence[Entry]) -> list[Entry]:
@@ -92,6 +100,23 @@ def fitting(own: Iterable[Entry], wanted: Wanted, *, listed: Sequence[Entry]) ->
     ]
 
 
+def untold(entry: Entry, wanted: Wanted, *, named: Sequence[Entry]) -> list[str]:
+    """What the user's entry is for and nobody reported.
+
+    Args:
+        entry: the user's.
+        wanted: what the request was like.
+        named: list prices of the model that was reported: where they are all for one direction, its name tells it.
+    """
+    return [
+        _unreported(attribute, value)
+        for attribute in ("direction", "region")
+        if (value := getattr(entry, attribute)) is not None
+        and getattr(wanted, attribute) is None
+        and {getattr(one, attribute) for one in named} != {value}
+    ]
+
+
 def starts(entry: Entry) -> int:
     """When it begins, in Unix seconds; before everything when nobody knows."""
     return _NEVER if entry.effective_from is None else entry.effective_from
@@ -113,7 +138,11 @@ def _apart(pool: list[Entry], attribute: str, value: str | None) -> tuple[list[E
     pool = [entry for entry in pool if getattr(entry, attribute) == chosen]
     if chosen in {value, None} or (value is None and len(known) == 1):
         return pool, []
-    return pool, [f"the price is for {attribute} {chosen}, and {value or 'none'} was reported"]
+    return pool, [_unreported(attribute, chosen, value)]
+
+
+def _unreported(attribute: str, meant: str | None, value: str | None = None) -> str:
+    return f"the price is for {attribute} {meant}, and {value or 'none'} was reported"
 
 
 def _of_tier(pool: list[Entry], tier: str | None) -> tuple[list[Entry], list[str]]:
@@ -133,9 +162,12 @@ def _of_plan(pool: list[Entry], plan: str | None, list_plan: str | None) -> tupl
     return (held, []) if held else (listed, [f'no price is known for plan "{plan}": the list price assumed'])
 
 
-def _of_time(pool: list[Entry], at_ms: int | None, assumed: list[str]) -> Choice:
-    if at_ms is None:
-        return Choice(max(pool, key=starts), tuple(assumed))
+def _undated(pool: list[Entry], today_ms: int | None, assumed: list[str]) -> Choice:
+    begun = [entry for entry in pool if today_ms is None or starts(entry) * _MS <= today_ms]
+    return Choice(max(begun, key=starts) if begun else min(pool, key=starts), tuple(assumed))
+
+
+def _of_time(pool: list[Entry], at_ms: int, assumed: list[str]) -> Choice:
     active = [entry for entry in pool if is_active(entry.effective_from, entry.effective_to, at_ms)]
     if active:
         return Choice(max(active, key=starts), tuple(assumed))

@@ -170,6 +170,7 @@ class CallFile:
             replace.write_json(self.path / paths.METADATA, document)
         if self.ended:
             replace.touch_day(self.path)
+            self._money.written()
 
     def document(self, dropped: Counter[str], dropped_audio: int) -> dict[str, Any]:
         """metadata.json as of now; ``dropped`` is what never reached the writer."""

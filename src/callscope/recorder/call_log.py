@@ -181,8 +181,11 @@ class CallLog:
             model: as configured.
             at_ms: Unix milliseconds; now when left out.
             units: quantities in the units of ``callscope.model.usage.UNITS``, and anything else worth keeping. A unit
-                that nobody reported is left out, not 0.
+                that nobody reported is left out, not 0. Of ``text`` only its measures are kept.
         """
+        text = units.get("text")
+        if isinstance(text, str):
+            units = _measured(text, units)
         self.event(USAGE_EVENT, {"service": service, "provider": provider, "model": model, **units}, at_ms=at_ms)
 
     def error(self, error: BaseException | str, *, at_ms: float | None = None, **data: Any) -> None:
@@ -335,6 +338,15 @@ class CallLog:
             channel.buffer.order((kind, self, 0, monotonic_ns(), at_ms, snapshot))
         except Exception:  # noqa: BLE001 -- never into the call; see guard
             guard.caught("CallLog.end" if kind == END else "CallLog.update", channel.warnings)
+
+
+def _measured(text: str, units: dict[str, Any]) -> dict[str, Any]:
+    """What was sent as the measures that somebody bills, taken before any word of it is masked; no word is kept."""
+    measures = {"characters": len(text)}
+    if not text.isascii():
+        measures["utf8_bytes"] = len(text.encode("utf-8", "surrogatepass"))
+    given = {key: value for key, value in units.items() if value is not None and key != "text"}
+    return measures | given
 
 
 def _words(value: object) -> str | None:

@@ -2,13 +2,18 @@
 
 A mistake in the user's price file must never end in list prices that nobody asked for: calls are then recorded
 without any cost, and say why. `callscope reprice` prices them once the file is right.
+
+Processes that spend at the same time see of each other what ended calls left on the disk. So whoever spent something
+counts all of it again once its call is on the disk, within a minute, and a last time at its end: the last of them to
+end sees what they all spent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +34,8 @@ from callscope.recorder.guard import log
 from callscope.recorder.others import Others
 
 _REFRESH_NS: Final = 60_000_000_000
+_LAST_COUNT_NS: Final = 1_000_000_000
+"""What the count at a writer's end may take: somebody waits for the end."""
 
 
 class NoCost:
@@ -81,6 +88,9 @@ class Money:
         self._lock = Lock()
         self._knows_others = False
         self._found: list[Crossing] = []
+        """Told in the log already; they are events of the next call that uses something."""
+        self._is_due = False
+        self._closing = Event()
 
     def new_call(self) -> CallCost | NoCost:
         """The cost of a call that begins."""
@@ -93,20 +103,35 @@ class Money:
         meter = self._meter
         if meter is None:
             return []
+        self._is_due = True
         self._count_others()
+        crossings: list[Crossing] = []
         with self._lock:
-            crossings, self._found = self._found, []
+            news, self._found = self._found, []
             for line in lines:
                 if line.usage == UNREPORTED and line.usd is None:
                     continue  # estimated when the call ends
                 crossings += meter.add(at_ms, self._biller(line), agent, call_id, line.usd)
-        return [_told(each) for each in crossings if self._is_news(each)]
+        return [_told(each) for each in (*news, *(each for each in crossings if self._is_news(each)))]
 
     def ended(self, call_id: str) -> None:
         """Let go of a call."""
         if self._meter is not None:
             with self._lock:
                 self._meter.forget(call_id)
+
+    def written(self) -> None:
+        """What an ended call spent is on the disk: what all calls come to is counted again, within a minute."""
+        if self._is_due and self._others is not None:
+            self._begin(self._count_when_due)
+
+    def close(self) -> None:
+        """Everything is written: count a last time, for what was spent since and what others spent meanwhile."""
+        self._closing.set()
+        if self._is_due and self._others is not None:
+            # What this finds no time for, the next process tells when it starts.
+            with suppress(OSError):
+                self._count(until_ns=monotonic_ns() + _LAST_COUNT_NS)
 
     def state(self, name: str, call_id: str | None) -> State | None:
         """How much of a budget is spent, from memory; None when there is no such budget, or none was read yet."""
@@ -139,18 +164,32 @@ class Money:
         """Now and then, count what other processes and earlier ones spent, in a thread of its own."""
         now = monotonic_ns()
         if not self._counted_at_ns or now - self._counted_at_ns >= _REFRESH_NS:
-            self._counted_at_ns = now
-            self._chores.begin("budgets", self._count)
+            self._begin(self._count)
 
-    def _count(self) -> None:
+    def _begin(self, work: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # no thread begins any more when the interpreter ends; `close` counts
+            self._chores.begin("budgets", work)
+
+    def _count_when_due(self) -> None:
+        while self._is_due:
+            wait_ns = self._counted_at_ns + _REFRESH_NS - monotonic_ns()
+            if self._closing.wait(max(0, wait_ns) / 1e9):
+                return
+            self._count()
+
+    def _count(self, *, until_ns: int | None = None) -> None:
         meter, others = self._meter, self._others
         if meter is None or others is None:
             return
-        found = list(others.spent(now_ms=now_ms()))
+        self._counted_at_ns = monotonic_ns()
+        self._is_due = False
+        found = list(others.spent(now_ms=now_ms(), until_ns=until_ns))
         with self._lock:
-            for sums in found:
-                self._found += meter.baseline(*sums)
+            crossings = [each for sums in found for each in meter.baseline(*sums)]
         self._knows_others = True
+        news = [each for each in crossings if self._is_news(each)]
+        with self._lock:
+            self._found += news
 
     def _is_news(self, crossing: Crossing) -> bool:
         """Whether this process is the first to tell; and a line in the log when it is."""

@@ -440,6 +440,7 @@ class Writer:
             self._show_sign()
             self._sign.close(keep=bool(self._buffer.losses()))
             self._sign = None
+        self.money.close()
 
     def _timeout_seconds(self) -> float | None:
         if self._stale or self._losers:

@@ -11,9 +11,12 @@ from callscope.archive import spend
 from callscope.archive.spend import CallSpend
 from callscope.cli import daily_review, figures, options, period, screen, spend_report, spend_table
 from callscope.cli.period import Period
+from callscope.cli.price_book import price_book
 from callscope.cli.safe_text import clean
+from callscope.cli.spend_report import Report
 from callscope.clock import now_ms
 from callscope.errors import SettingError, UnreadableError
+from callscope.prices.biller import billers
 
 
 @click.command("cost")
@@ -31,7 +34,8 @@ def command(
     """Say what calls cost.
 
     A sum with something in it that has no price is a lower bound: "≥ $1.20, 3 unpriced". What was assumed is marked
-    "~". Ends with 4 when the metadata of a call cannot be read.
+    "~". Ends with 4 when the metadata of a call may not be read (no permission, a
+    failing disk); a call whose metadata is torn is counted, and told as one without an amount.
     """
     if today and (by or since or until):
         raise SettingError("--today is a page of its own: leave out --by, --since and --until")
@@ -40,7 +44,7 @@ def command(
     asked = period.today(now_ms=now) if today else period.parse(since, until, now_ms=now)
     calls = _calls(archive, asked, now)
     before = _calls(archive, asked.before, now)
-    report = spend_report.report(calls, before, by=by or "provider", period=asked)
+    report = _report(calls, before, by or "provider", asked)
     if today:
         daily_review.show(calls, report, archive=archive, as_json=as_json, now_ms=now)
     elif as_json:
@@ -50,6 +54,13 @@ def command(
     else:
         spend_table.render(screen.console(), report)
     _require_readable(calls)
+
+
+def _report(calls: list[CallSpend], before: list[CallSpend], by: str, asked: Period) -> Report:
+    if "provider" in spend_report.COLUMNS[by]:
+        biller = billers(price_book(None))
+        calls, before = spend_report.billed(calls, biller), spend_report.billed(before, biller)
+    return spend_report.report(calls, before, by=by, period=asked)
 
 
 def _calls(archive: Path, asked: Period, now: int) -> list[CallSpend]:

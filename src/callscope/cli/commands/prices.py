@@ -63,7 +63,7 @@ def list_(
     price_table.render(console, entries)
     what = "stale price" if stale else "price"
     old = f"catalogue {catalogue.version}, {figures.count(age_days, 'day')} old"
-    console.print(Text(f"{figures.count(sum(len(each.rates) for each in entries), what)}; {old}"), soft_wrap=True)
+    console.print(Text(f"{figures.count(len(entries), what)}; {old}"), soft_wrap=True)
 
 
 @command.command("missing")

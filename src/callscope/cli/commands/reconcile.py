@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from callscope.archive.listing import DAY_MS
 from callscope.cli import figures, options, reconcile_table, screen
 from callscope.cli.price_book import price_book
 from callscope.cli.safe_text import clean
-from callscope.errors import UnreadableError
+from callscope.errors import SettingError, UnreadableError
 from callscope.model.wire import parse_ts
 from callscope.prices.book import PriceBook
 from callscope.prices.reconcile import Reconciliation, of_provider, period_of, reconcile
@@ -51,11 +53,13 @@ def command(
     FILE is what a provider gives: OpenAI costs or usage, Deepgram, ElevenLabs or Twilio exports, FOCUS CSV, or the
     plain CSV of docs/reconcile.md. Ends with 1 when a provider's difference is above the tolerance.
     """
+    if not math.isfinite(tolerance):
+        raise SettingError(f"--tolerance is a percentage, as 20, and not {tolerance}")
     archive = options.archive(root)
     book = price_book(prices)
     statements = [read(_text(file), file=file.name, provider=provider) for file in files]
     if provider is not None:
-        statements = of_provider(statements, provider, book)
+        statements = _only(statements, provider, archive, book)
     result = compare(archive, statements, book, tolerance_percent=Decimal(str(tolerance)))
     if as_json:
         screen.print_json(document(result, statements))
@@ -65,6 +69,22 @@ def command(
         console.print()
         reconcile_table.render(console, result)
     ctx.exit(1 if any(each.verdict == "off" for each in result.providers) else 0)
+
+
+def _only(statements: list[Statement], provider: str, archive: Path, book: PriceBook) -> list[Statement]:
+    """The figures of one provider; raises `SettingError` for one that neither the files nor anything of ours knows."""
+    found = of_provider(statements, provider, book)
+    own = {*book.own.hosts, *(price.provider for price in book.own.prices)}
+    if any(each.charges for each in found) or book.catalogue.named(provider) or provider.lower() in own:
+        return found
+    used = {each.provider for each in estimates(archive, book=book)}
+    if provider.lower() in used:
+        return found
+    charged = {charge.provider for statement in statements for charge in statement.charges}
+    known = sorted({*book.catalogue.provider_ids, *own, *used, *charged})
+    near = difflib.get_close_matches(provider.lower(), known, n=1)
+    meant = f"did you mean {near[0]}?" if near else f"write one of {', '.join(sorted({*used, *charged}))}"
+    raise SettingError(f"no provider is called {provider!r}, in the files, the archive or the price list: {meant}")
 
 
 def compare(

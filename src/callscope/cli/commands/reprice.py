@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from callscope.archive.reprice import Repriced, reprice_call, repriced
-from callscope.cli import columns, figures, options, screen
+from callscope.cli import columns, figures, options, record_table, screen
 from callscope.cli.columns import Column
 from callscope.cli.money import money
 from callscope.cli.price_book import price_book
@@ -105,11 +105,13 @@ def _render(console: Console, found: list[Repriced]) -> None:
 
 def _sum(costs: tuple[Cost, ...]) -> str:
     known = [cost.usd for cost in costs if cost.usd is not None]
-    return money(sum(known, Decimal(0)) if known else None, sum(cost.unpriced for cost in costs))
+    assumed = any(record_table.is_estimated(cost) for cost in costs)
+    usd = sum(known, Decimal(0)) if known else None
+    return money(usd, sum(cost.unpriced for cost in costs), estimated=assumed)
 
 
 def _cost(cost: Cost) -> Text:
-    return Text(money(cost.usd, cost.unpriced))
+    return Text(record_table.amount(cost))
 
 
 def _difference(usd: Decimal | None) -> Text:
