@@ -117,6 +117,9 @@ from callscope import CallLogger
 import callscope.recorder.writer  # while this user may still read its own Python
 from callscope import ids
 ids.boot(), ids.host()
+from callscope import config
+from callscope.archive.price_file import read_book
+config.load(), read_book(None)
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
