@@ -17,6 +17,7 @@ from callscope.cli.priced_record import CALL, Priced, exact
 from callscope.cli.safe_text import clean
 from callscope.model import cost as words
 from callscope.model.cost import Cost, CostLine, CostStatus
+from callscope.prices.units import UNITS
 
 _STYLES: Final[dict[CostStatus, str]] = {
     words.PRICED: "green",
@@ -79,7 +80,7 @@ def _columns(lines: list[CostLine], *, of_call: bool) -> list[Column]:
         *([Column(name="OF", cells=[Text(name) for name in of], left=True, cut=2)] if of_call else []),
         Column(name="USAGE", cells=[Text(name_of(line.usage or UNKNOWN)) for line in lines], left=True, cut=1),
         Column(name="BILLED", cells=[_figure(_billed(line)) for line in lines]),
-        Column(name="UNIT", cells=[Text(line.unit or UNKNOWN) for line in lines], left=True, cut=3),
+        Column(name="UNIT", cells=[Text(name_of(line.unit or UNKNOWN)) for line in lines], left=True, cut=3),
         Column(name="PRICE", cells=[_figure(line.price) for line in lines]),
         Column(name="AMOUNT", cells=[_figure(line.amount, line.currency) for line in lines]),
         Column(name="STATUS", cells=[_status(line.status) for line in lines], left=True),
@@ -97,8 +98,8 @@ def _narrow(console: Console, lines: list[CostLine], *, room: int) -> list[Colum
     width = max(_LEAST_OF, room - _width([amounts, states]) - 2)
     rows: list[tuple[Text, Text, Text]] = []
     for line, amount_of, status in zip(lines, amounts.cells, states.cells, strict=True):
-        price = "" if line.price is None else f" at {_figure(line.price)} a {line.unit}"
-        told = f"{name_of(line.usage or UNKNOWN)}: {_figure(_billed(line))}{price}"
+        price = "" if line.price is None else f" at {_figure(line.price)} a {name_of(line.unit or UNKNOWN)}"
+        told = f"{_figure(_counted(line))} {name_of(line.usage or UNKNOWN)}{price}"
         parts = [_of(line.service, line.provider, line.model), told]
         below = [piece for part in parts for piece in Text(part).wrap(console, width)]
         rows += [
@@ -113,7 +114,14 @@ def _narrow(console: Console, lines: list[CostLine], *, room: int) -> list[Colum
 
 
 def _billed(line: CostLine) -> Decimal | None:
-    return line.quantity if line.quantity_billed is None else line.quantity_billed
+    used = line.quantity_billed is None or line.status == words.NOT_BILLED
+    return line.quantity if used else line.quantity_billed
+
+
+def _counted(line: CostLine) -> Decimal | None:
+    """What is charged, in tokens, seconds or characters."""
+    billed, unit = _billed(line), UNITS.get(line.unit or "")
+    return billed if billed is None or unit is None else (billed * unit.per).quantize(_STEP).normalize()
 
 
 def _status(status: CostStatus) -> Text:

@@ -158,7 +158,7 @@ def _cost(turn: Turn) -> Text:
     if not turn.cost:
         return Text()
     usd, unpriced = figures.known(turn.cost.get("total")), turn.cost.get("unpriced")
-    if usd is None:
+    if usd is None or (unpriced and not usd):
         return Text("unpriced")
     shown = money(Decimal(str(usd)), 0, estimated=bool(turn.cost.get("estimated")))
     return Text(f"≥ {shown}" if unpriced else shown)

@@ -136,9 +136,7 @@ def _priced(tariff: Tariff, record: Reported) -> list[CostLine]:
     unreported = record.whole.get(UNREPORTED, 0)
     if about is not None and about.local and tariff.entry is None:
         counted = [*_raw(record), (UNREPORTED, unreported)] if unreported else _raw(record)
-        return [
-            tariff.free(key, quantity, f"{about.name} runs on your own machine") for key, quantity in counted or _NONE
-        ]
+        return [tariff.free(key, quantity, "runs on your own machine") for key, quantity in counted or _NONE]
     if record.failed and about is not None and about.failed_requests == "free":
         reason = f"{about.name} charges nothing for requests that fail"
         return [tariff.free(key, quantity, reason) for key, quantity in _raw(record) or _NONE]
