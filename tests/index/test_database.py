@@ -258,3 +258,23 @@ def test_a_place_may_be_given_as_a_file_or_as_a_directory(tmp_path: Path) -> Non
     assert place_of(one, str(tmp_path)).parent == tmp_path
     assert place_of(one, str(tmp_path)) != place_of(two, str(tmp_path))
     assert place_of(one, None) == one / ".callscope" / "index.sqlite"
+
+
+def test_a_file_of_another_kind_is_refused_and_stays(tmp_path: Path) -> None:
+    place = tmp_path / "notes.txt"
+    place.write_text("precious")
+
+    with pytest.raises(SettingError, match="a file of another kind"):
+        database.writable(place, root=tmp_path)
+
+    assert place.read_text() == "precious"
+
+
+def test_a_damaged_index_says_that_it_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = tmp_path / "index.sqlite"
+    place.write_bytes(b"no database at all" * 100)
+
+    database.writable(place, root=tmp_path).close()
+
+    assert "is damaged" in caplog.text
+    assert (tmp_path / "index.sqlite.broken").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from recorded import Failure, Recorded, put
 
 from callscope.errors import NotFoundError, SettingError
 from callscope.index import database
+from callscope.index.deadline import Deadline, interrupting
 from callscope.index.sql import Value, run_sql
 
 
@@ -162,3 +164,12 @@ def test_it_reads_while_another_writes(root: Path) -> None:
     finally:
         writer.execute("ROLLBACK")
         writer.close()
+
+
+def test_who_interrupts_a_statement_is_not_told_that_the_time_was_up() -> None:
+    db = sqlite3.connect(":memory:")
+    forever = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+    with pytest.raises(KeyboardInterrupt), interrupting(db, Deadline(60)):
+        threading.Timer(0.05, db.interrupt).start()
+        db.execute(forever)

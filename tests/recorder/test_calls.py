@@ -639,3 +639,15 @@ def test_the_envelope_is_valid_json_at_every_moment(tmp_path: Path) -> None:
     reader.join()
 
     assert all(envelope["call_id"] == "a" for envelope in seen)
+
+
+def test_a_traces_id_is_kept_although_it_looks_like_a_secret_and_a_secret_is_not(tmp_path: Path) -> None:
+    logger = CallLogger(tmp_path, settings=Settings())
+    trace = logger.start_call("trace", trace_id="4bf92f3577b34da6a3ce929d0e0e4736")
+    secret = logger.start_call("secret", trace_id="sk-proj-abcdefghijklmnop1234567890abcdefghijk")
+    logger.close()
+
+    assert trace.path is not None
+    assert secret.path is not None
+    assert metadata(trace.path)["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert "abcdefghijklmnop" not in (secret.path / "metadata.json").read_text()

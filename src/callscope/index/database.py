@@ -10,6 +10,7 @@ Who writes holds the lock of `lock`; who reads needs none. Readers see whole tra
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from urllib.parse import quote
 
 from callscope.archive.replace import FILE_MODE, make_dir
 from callscope.errors import CallscopeError, NotFoundError, SettingError, UnreadableError
+from callscope.index.place import NAME
 
 try:
     import fcntl
@@ -37,6 +39,10 @@ _CACHE_KIB: Final = 32 * 1024
 _BULK_CACHE_KIB: Final = 96 * 1024
 _BULK_HASH_BYTES: Final = 64 * 1024 * 1024
 _HASH_BYTES: Final = 1024 * 1024
+log: Final = logging.getLogger("callscope")
+
+
+_MAGIC: Final = b"SQLite format 3\0"
 _SIDE_FILES: Final = ("-wal", "-shm", "-journal")
 _PRIMARY: Final = 0xFF
 """Extended result codes hold the primary one in their lowest byte."""
@@ -123,10 +129,26 @@ def discard(place: Path) -> None:
 
 
 def set_aside(place: Path) -> None:
-    """Move a file that is damaged out of the way: it may not be ours. The one before it is replaced. Hold `lock`."""
+    """Move an index that is damaged out of the way, in place of the one before it. Hold `lock`.
+
+    Raises:
+        SettingError: the file has a name that somebody gave, and does not look like an index: it may be precious.
+    """
+    if place.name != NAME and not _may_be_ours(place):
+        raise SettingError(f"{place} is a file of another kind: set CALLSCOPE_INDEX to another place, or remove it")
+    log.warning("callscope: the index %s is damaged: it is kept as %s.broken, and made anew", place, place.name)
     with contextlib.suppress(FileNotFoundError):
         os.replace(place, f"{place}.broken")  # noqa: PTH105 -- as above
     discard(place)
+
+
+def _may_be_ours(place: Path) -> bool:
+    """Whether a file begins as a database does, or is empty."""
+    try:
+        with place.open("rb") as file:
+            return file.read(len(_MAGIC)) in {_MAGIC, b""}
+    except FileNotFoundError:
+        return True
 
 
 def bulk(db: sqlite3.Connection, *, on: bool) -> None:
@@ -177,6 +199,9 @@ def _opened(place: Path, root: Path) -> sqlite3.Connection:
             _migrate(db, number)
         if _about(db, "root") != name:  # new, or inside an archive that was moved
             db.execute("INSERT OR REPLACE INTO about VALUES ('root', ?)", (name,))
+    except UnicodeDecodeError as error:
+        db.close()
+        raise _damaged(error) from error
     except (sqlite3.Error, CallscopeError):
         db.close()
         raise
@@ -208,11 +233,21 @@ def _connect_to_read(place: Path) -> sqlite3.Connection:
         if _code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} or os.path.exists(f"{place}-wal"):  # noqa: PTH110 -- a name with an ending
             raise
         db = _connect_uri(f"{uri}&immutable=1")  # nobody writes it: a log would be there
+    except UnicodeDecodeError as error:
+        db.close()
+        raise _damaged(error) from error
     except (sqlite3.Error, CallscopeError):
         db.close()
         raise
     db.execute("PRAGMA query_only = ON")
     return db
+
+
+def _damaged(error: UnicodeDecodeError) -> sqlite3.DatabaseError:
+    """What SQLite would have said, had Python understood its message: a piece of a damaged schema."""
+    damaged = sqlite3.DatabaseError(f"its schema is damaged ({error.reason})")
+    damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return damaged
 
 
 def _connect_uri(uri: str) -> sqlite3.Connection:

@@ -39,6 +39,10 @@ def interrupting(db: sqlite3.Connection, deadline: Deadline) -> Iterator[None]:
     db.set_progress_handler(lambda: deadline.passed, _STEPS)
     try:
         yield
+    except sqlite3.OperationalError as error:
+        if was_interrupted(error) and not deadline.passed:  # Ctrl-C came while the time was looked at
+            raise KeyboardInterrupt from None
+        raise
     finally:
         db.set_progress_handler(None, 0)
 

@@ -58,8 +58,11 @@ def run_sql(
     """
     with contextlib.closing(database.readable(place, root=root)) as db:
         regex.install(db)
-        for virtual in _VIRTUAL:  # setting these up would not be allowed
-            db.execute(f"SELECT * FROM {virtual} LIMIT 0")  # noqa: S608 -- names of ours
+        try:
+            for virtual in _VIRTUAL:  # setting these up would not be allowed
+                db.execute(f"SELECT * FROM {virtual} LIMIT 0")  # noqa: S608 -- names of ours
+        except sqlite3.DatabaseError as error:
+            raise database.explain(error, place) from error
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
         db.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _MAX_STATEMENT_BYTES)
         db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)

@@ -58,7 +58,7 @@ class Envelope:
                 number = wire.name(value) if value is not None else ""
                 self._fields[name] = redaction.phone_number(number, self._policy)
             elif name in _WORDS:
-                self._fields[name] = None if value is None else self._word(value)
+                self._fields[name] = None if value is None else self._word(value, name)
 
     def end(self, given: Mapping[str, Any], ended_at_ms: int) -> None:
         """Take how the call ended."""
@@ -181,8 +181,9 @@ class Envelope:
     def _object(self, value: object, key: str) -> dict[str, Any]:
         return redaction.fields(value if isinstance(value, dict) else {key: value}, self._policy)
 
-    def _word(self, value: object) -> str:
-        kept = redaction.fields({"value": wire.name(value)}, self._policy)["value"]
+    def _word(self, value: object, name: str = "value") -> str:
+        """A text as it may be written; its name tells what is usual: a trace's id looks like a secret."""
+        kept = redaction.fields({name: wire.name(value)}, self._policy)[name]
         return kept if isinstance(kept, str) else ""
 
     def _figures(self, value: object) -> dict[str, Any] | None:

@@ -213,7 +213,7 @@ def _reason(facts: Facts) -> str:
 
 def describe_error(data: Mapping[str, Any]) -> str:
     """What failed, in words, also when the transcript policy kept the message off the disk."""
-    for key in ("message", "exception_type", "category"):
+    for key in ("message", "exception_type", "category", "error_code"):
         value = data.get(key)
         if isinstance(value, str) and value.strip():
             return value.strip()[:_MAX_MESSAGE]
