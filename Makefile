@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-index bench-prices clean
 
 demo: $(INSTALLED)
 	@$(BIN)/callscope demo
@@ -21,12 +21,19 @@ check: $(INSTALLED)
 bench: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks
 
+# Needs ../shared/data, 20 GB of disk and an hour; --quick and --without-million need less.
+bench-index: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks.index
+
+bench-prices: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.prices
+
 $(INSTALLED): pyproject.toml constraints.txt
 	@scripts/install $(PYTHON) $(VENV)
 	@touch $@
 
 $(VENV)/.bench: $(INSTALLED)
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt 'getpatter>=0.7,<0.8'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt 'getpatter>=0.7,<0.8' 'duckdb>=2,<3' 'pyarrow>=17,<27'
 	@touch $@
 
 clean:
