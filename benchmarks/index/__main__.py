@@ -118,9 +118,11 @@ def made(root: Path, count: int) -> dict[str, float]:
 
 
 def told(name: str, *arguments: object) -> dict[str, Any]:
-    """Run a measure and say so."""
+    """Run a measure and say so, with what it found: a long run that is stopped leaves that behind."""
     print(f"{name} {' '.join(map(str, arguments))} ...", file=sys.stderr, flush=True)
-    return run(name, *map(str, arguments))
+    found = run(name, *map(str, arguments))
+    print(f"  {json.dumps(found)}", file=sys.stderr, flush=True)
+    return found
 
 
 def machine() -> dict[str, Any]:
