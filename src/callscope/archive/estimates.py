@@ -36,13 +36,9 @@ def estimates(
         NotFoundError: there is no such directory.
         UnreadableError: a directory may not be listed.
     """
-    listing.require_root(root)
     now = now_ms()
-    for day in listing.days(root):
-        if until_ms is not None and day.start_ms >= until_ms:
-            continue
-        if since_ms is not None and day.end_ms <= since_ms - DAY_MS:
-            break
+    earlier_ms = None if since_ms is None else since_ms - DAY_MS  # a call may go on past midnight
+    for day in listing.days_between(root, since_ms=earlier_ms, until_ms=until_ms):
         for path in listing.calls_of(day.path):
             for estimate in estimates_of(read_call(path, now_ms=now), book, day_start_ms=day.start_ms):
                 if (since_ms is None or estimate.at_ms >= since_ms) and (until_ms is None or estimate.at_ms < until_ms):

@@ -156,6 +156,21 @@ def days(root: Path) -> Iterator[Day]:
                 yield Day(path, round(start.timestamp() * 1000))
 
 
+def days_between(root: Path, *, since_ms: int | None, until_ms: int | None) -> Iterator[Day]:
+    """The days that may hold calls which started in between, newest first.
+
+    Raises:
+        NotFoundError: there is no such archive.
+        UnreadableError: a directory may not be listed.
+    """
+    require_root(root)
+    for day in days(root):
+        if since_ms is not None and day.end_ms <= since_ms:
+            return
+        if until_ms is None or day.start_ms < until_ms:
+            yield day
+
+
 def calls_of(day: Path) -> list[Path]:
     """The call directories of one day, in no order. Raises `UnreadableError` when it may not be listed."""
     return [day / name for name in _directories(day) if not name.startswith(".")]

@@ -58,12 +58,7 @@ def repriced(
         NotFoundError: there is no such directory.
         UnreadableError: a directory may not be listed.
     """
-    listing.require_root(root)
-    for day in listing.days(root):
-        if until_ms is not None and day.start_ms >= until_ms:
-            continue
-        if since_ms is not None and day.end_ms <= since_ms:
-            break
+    for day in listing.days_between(root, since_ms=since_ms, until_ms=until_ms):
         for path in sorted(listing.calls_of(day.path)):
             record = read_call(path, now_ms=now_ms)
             started_at_ms = day.start_ms if record.call.started_at_ms is None else record.call.started_at_ms
@@ -118,7 +113,7 @@ def cost_of_record(record: CallRecord, book: PriceBook) -> CallCost | None:
     if not told and not record.call.telephony_provider:
         return None
     for event in told:
-        cost.add(event.data, at_ms=event.ts_ms, direction=_direction(record.call))
+        cost.add(event.data, at_ms=event.ts_ms, direction=record.call.direction)
     return cost
 
 
@@ -134,14 +129,10 @@ def line_of(call: Call) -> Line:
     """What a call came over."""
     return Line(
         provider=call.telephony_provider,
-        direction=_direction(call),
+        direction=call.direction,
         seconds=None if call.duration_ms is None else call.duration_ms / 1000,
         at_ms=call.started_at_ms,
     )
-
-
-def _direction(call: Call) -> str | None:
-    return call.direction
 
 
 def _differs(before: Cost, after: Cost) -> bool:

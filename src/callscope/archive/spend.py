@@ -105,12 +105,7 @@ def spend_of(
         NotFoundError: there is no such directory.
         UnreadableError: a directory may not be listed.
     """
-    listing.require_root(root)
-    for day in listing.days(root):
-        if until_ms is not None and day.start_ms >= until_ms:
-            continue
-        if since_ms is not None and day.end_ms <= since_ms:
-            break
+    for day in listing.days_between(root, since_ms=since_ms, until_ms=until_ms):
         for path in listing.calls_of(day.path):
             call = read_envelope(path, now_ms=now_ms)
             started_at_ms = day.start_ms if call.started_at_ms is None else call.started_at_ms
