@@ -12,7 +12,7 @@ from rich.text import Text
 from sample_calls import HOSTILE, run, run_on_terminal, run_unprivileged, write
 from spent_calls import cost_call, line
 
-from callscope.cli import period
+from callscope.report import period
 
 DAY = datetime(2026, 11, 20, 9, tzinfo=UTC)
 BEFORE = datetime(2026, 11, 18, 9, tzinfo=UTC)

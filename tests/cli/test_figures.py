@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from callscope.cli import figures
-from callscope.cli.money import money
 from callscope.errors import SettingError
 from callscope.model.wire import parse_ts
 from callscope.query.moments import parse
+from callscope.report import figures
+from callscope.report.money import money
 
 DASH = "\N{EN DASH}"
 NOW_MS = 1_795_255_200_000  # 2026-11-21T10:00:00Z

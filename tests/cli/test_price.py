@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sample_calls import HOSTILE, run
 
-from callscope.cli.money import money
+from callscope.report.money import money
 
 D = Decimal
 GPT = {"service": "llm", "provider": "openai", "model": "gpt-4.1", "at": "2026-11-21T09:30:00Z"}

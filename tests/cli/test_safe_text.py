@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscope.cli.safe_text import clean, clean_json
+from callscope.report.safe_text import clean, clean_json
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 from sample_calls import START_MS, _command, _environ, append, run, ts, write, write_order_call
 
 from callscope.archive.liveness import WriterFile
-from callscope.cli.follow import ArchiveFollower, CallFollower, News
+from callscope.report.follow import ArchiveFollower, CallFollower, News
 
 NOW_MS = START_MS + 60_000
 ALIVE: dict[str, Any] = {

@@ -33,9 +33,14 @@ MAY_IMPORT = {
     "adapters": GROUND | OUTSIDE | {"config", "model", "redaction", "recorder"},
     "testing": GROUND | OUTSIDE | {"model", "archive", "recorder"},
     "demo": GROUND | OUTSIDE | {"config", "model", "archive", "recorder", "adapters"},
+    "report": GROUND | OUTSIDE | {"config", "model", "timeline", "prices", "query", "archive", "index"},
+    "web": GROUND
+    | OUTSIDE
+    | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"},
     "cli": GROUND
     | OUTSIDE
-    | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "adapters", "demo"},
+    | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"}
+    | {"adapters", "demo", "web"},
     "__init__": GROUND | {"config", "index", "recorder"},
     "__main__": {"cli"},
 }

@@ -12,14 +12,14 @@ import click
 
 from callscope import config
 from callscope.archive.listing import require_root
-from callscope.cli import figures
 from callscope.cli.progress import bar
-from callscope.cli.safe_text import clean
 from callscope.clock import monotonic_ns
 from callscope.errors import CallscopeError
 from callscope.index.index import Index
 from callscope.index.place import place_of
 from callscope.index.refresh import LOCKED, Report
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 _SECONDS: Final = 2.0
 """For catching up with the files. A first build takes what it takes."""

@@ -12,13 +12,14 @@ from rich.text import Text
 
 from callscope.archive.reader import CallRecord
 from callscope.archive.spend import LINES, OPEN, RECORDED, CallSpend, call_spend
-from callscope.cli import figures, record_table, transcript, waterfall
+from callscope.cli import record_table, transcript, waterfall
 from callscope.cli.call_table import STATUS_STYLES
-from callscope.cli.money import money
-from callscope.cli.safe_text import clean
 from callscope.model.call import IN_PROGRESS, Call
 from callscope.model.cost import ESTIMATED, NOT_BILLED, CostLine, total
 from callscope.model.exchange import Exchange
+from callscope.report import figures
+from callscope.report.money import money
+from callscope.report.safe_text import clean
 from callscope.timeline.summary import Timeline
 
 _FACTS_WIDTH: Final = 9

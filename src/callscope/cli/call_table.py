@@ -10,12 +10,13 @@ from rich.text import Text
 
 from callscope.archive.reader import UNREADABLE
 from callscope.archive.spend import LINES, RECORDED, call_spend
-from callscope.cli import figures, record_table
-from callscope.cli.money import money
-from callscope.cli.safe_text import clean
+from callscope.cli import record_table
 from callscope.model import call as words
 from callscope.model.call import Call
 from callscope.model.cost import ERROR
+from callscope.report import figures
+from callscope.report.money import money
+from callscope.report.safe_text import clean
 
 STATUS_STYLES: Final = {
     words.COMPLETED: "green",

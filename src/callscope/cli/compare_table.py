@@ -9,11 +9,12 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from callscope.cli import columns, figures
+from callscope.cli import columns
 from callscope.cli.columns import Column
-from callscope.cli.money import money
-from callscope.cli.safe_text import clean
 from callscope.index.compare import Comparison, Figure
+from callscope.report import figures
+from callscope.report.money import money
+from callscope.report.safe_text import clean
 
 NO_DIFFERENCE: Final = "no clear difference"
 NOT_ENOUGH: Final = "not enough calls"

@@ -11,16 +11,19 @@ from rich.console import Console
 from rich.text import Text
 
 from callscope.archive.spend import CallSpend
-from callscope.cli import budget_table, columns, figures, missing_page, screen, spend_report, spend_table
+from callscope.cli import budget_table, columns, missing_page, screen, spend_table
 from callscope.cli.columns import Column
-from callscope.cli.missing import Missing, missing
-from callscope.cli.missing import document as missing_document
-from callscope.cli.price_book import price_book
-from callscope.cli.safe_text import clean
-from callscope.cli.spend_report import Report, Row
-from callscope.cli.volume import Volume, volumes
 from callscope.model.wire import format_ts
 from callscope.prices.biller import billers
+from callscope.report import budgets as budget_report
+from callscope.report import figures
+from callscope.report import spend as spend_report
+from callscope.report.missing import Missing, missing
+from callscope.report.missing import document as missing_document
+from callscope.report.price_book import price_book
+from callscope.report.safe_text import clean
+from callscope.report.spend import Report, Row
+from callscope.report.volume import Volume, volumes
 
 _DEAREST: Final = 5
 _MOST_MISSING: Final = 10
@@ -33,7 +36,7 @@ def show(calls: Sequence[CallSpend], report: Report, *, archive: Path, as_json: 
     Raises:
         SettingError: the budgets file has a mistake.
     """
-    budgets = budget_table.states(archive, None, now_ms=now_ms)
+    budgets = budget_report.states(archive, None, now_ms=now_ms)
     dearest = spend_report.report(calls, (), by="call", period=report.period).rows[:_DEAREST]
     biller = billers(price_book(None))
     unknown = missing(calls, biller)
@@ -113,14 +116,14 @@ def _document(
     used: Mapping[str | None, Volume],
     dearest: Sequence[Row],
     unknown: Sequence[Missing],
-    budgets: budget_table.Budgets,
+    budgets: budget_report.Budgets,
 ) -> dict[str, Any]:
     document = spend_report.document(report)
     for row in document["rows"]:
         each = used.get(row["provider"], {})
         row["used"] = {kind: _rounded(each.get(kind)) for kind in ("seconds", "tokens", "characters")}
     return document | {
-        "budgets": budget_table.document(budgets),
+        "budgets": budget_report.document(budgets),
         "dearest": [
             {"call_id": row.now.key[0], "path": row.now.key[1], "usd": row.now.usd, "unpriced_lines": row.now.unpriced}
             for row in dearest

@@ -9,11 +9,11 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from callscope.cli import figures
 from callscope.cli.columns import print_fact, print_line
-from callscope.cli.safe_text import clean
 from callscope.index.error_groups import ErrorGroup
 from callscope.model.wire import format_ts
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 _GAP: Final = "  "
 _SHORT: Final = 8

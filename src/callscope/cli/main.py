@@ -15,9 +15,9 @@ from typing import Final
 
 import click
 
-from callscope.cli.safe_text import clean
 from callscope.errors import CallscopeError
 from callscope.query.query_error import QueryError
+from callscope.report.safe_text import clean
 from callscope.version import __version__
 
 COMMANDS: Final = {

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from callscope.cli import columns, figures
-from callscope.cli.missing import Missing
-from callscope.cli.period import Period
-from callscope.cli.safe_text import clean
+from callscope.cli import columns
+from callscope.report import figures
+from callscope.report.missing import Missing
+from callscope.report.period import Period
+from callscope.report.safe_text import clean
 
 
 def title(each: Missing) -> Text:

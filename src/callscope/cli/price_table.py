@@ -12,10 +12,10 @@ from rich.text import Text
 
 from callscope.cli import columns
 from callscope.cli.columns import Column
-from callscope.cli.safe_text import clean
 from callscope.model.cost import USD
 from callscope.model.wire import format_ts
 from callscope.prices.entry import Entry
+from callscope.report.safe_text import clean
 
 _WIDE: Final = 110
 """Characters from which units stand in full."""

@@ -9,12 +9,13 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from callscope.cli import columns, figures
+from callscope.cli import columns
 from callscope.cli.columns import Column
-from callscope.cli.safe_text import clean
 from callscope.prices.difference import Part
 from callscope.prices.joins import WORDS
 from callscope.prices.reconcile import Comparison, Reconciliation
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 _MEANING: Final[dict[Part, str]] = {
     "usage": "usage: the quantities differ, at our price",

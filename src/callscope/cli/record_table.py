@@ -11,13 +11,13 @@ from rich.text import Text
 
 from callscope.cli import columns
 from callscope.cli.columns import Column
-from callscope.cli.figures import UNKNOWN
-from callscope.cli.money import money
 from callscope.cli.priced_record import CALL, Priced, exact
-from callscope.cli.safe_text import clean
 from callscope.model import cost as words
 from callscope.model.cost import Cost, CostLine, CostStatus
 from callscope.prices.units import UNITS
+from callscope.report.figures import UNKNOWN
+from callscope.report.money import money
+from callscope.report.safe_text import clean
 
 _STYLES: Final[dict[CostStatus, str]] = {
     words.PRICED: "green",

@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
-from callscope.cli.safe_text import clean_json
 from callscope.model import wire
+from callscope.report.safe_text import clean_json
 
 _PIPE_WIDTH: Final = 100
 

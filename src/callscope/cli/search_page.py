@@ -10,11 +10,11 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from callscope.cli import figures
 from callscope.cli.columns import print_line
-from callscope.cli.safe_text import clean
 from callscope.index.search import Hit, HitPage
 from callscope.model.wire import format_ts
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 WHO: Final = {
     "user": "caller",

@@ -9,11 +9,12 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from callscope.cli import columns, figures
+from callscope.cli import columns
 from callscope.cli.columns import Column
-from callscope.cli.money import money
-from callscope.cli.safe_text import clean
-from callscope.cli.spend_report import COLUMNS, Key, Report, Row, Sum
+from callscope.report import figures
+from callscope.report.money import money
+from callscope.report.safe_text import clean
+from callscope.report.spend import COLUMNS, Key, Report, Row, Sum
 
 _WIDE: Final = 96
 """Characters from which dollars by call and minutes stand beside the rest."""

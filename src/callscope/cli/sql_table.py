@@ -8,9 +8,10 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from callscope.cli import columns, figures
+from callscope.cli import columns
 from callscope.cli.columns import Column
-from callscope.cli.safe_text import clean
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 Value = str | int | float | bytes | None
 

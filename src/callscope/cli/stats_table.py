@@ -10,16 +10,17 @@ from typing import Final, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from callscope.cli import columns, figures
+from callscope.cli import columns
 from callscope.cli.charts import Charts
 from callscope.cli.columns import Column, print_fact
-from callscope.cli.money import money
-from callscope.cli.safe_text import clean
 from callscope.index.figures import Figures, Percentiles
 from callscope.index.periods import PERIODS, end_of
 from callscope.index.trends import Key
 from callscope.model.wire import format_ts
 from callscope.query.query import STAGES
+from callscope.report import figures
+from callscope.report.money import money
+from callscope.report.safe_text import clean
 
 Rows = Sequence[tuple[Key, Figures]]
 

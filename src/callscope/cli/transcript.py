@@ -8,14 +8,14 @@ from typing import Any, Final, NamedTuple
 
 from rich.text import Text
 
-from callscope.cli import figures
-from callscope.cli.money import money
-from callscope.cli.safe_text import clean
 from callscope.model import event as types
 from callscope.model import wire
 from callscope.model.event import Event
 from callscope.model.exchange import Exchange
 from callscope.model.turn import Turn
+from callscope.report import figures
+from callscope.report.money import money
+from callscope.report.safe_text import clean
 from callscope.timeline.latency import response_of_row
 from callscope.timeline.summary import recoveries
 

@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from callscope.cli import figures
 from callscope.cli.charts import Charts
 from callscope.cli.columns import print_line
 from callscope.index.figures import Percentiles
 from callscope.index.histogram import Histogram, bucket_of
+from callscope.report import figures
 
 _DECADE: Final = (100, 125, 160, 200, 250, 315, 400, 500, 630, 800)
 _EDGES_MS: Final = (0, *(edge * 10**power for power in range(3) for edge in _DECADE), 100_000)

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from callscope.cli import figures
-from callscope.cli.safe_text import clean
 from callscope.model.exchange import UNEXPLAINED, Exchange, Part
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 _BAR: Final = 24
 _OWNER_STYLES: Final = {

@@ -6,8 +6,9 @@ import click
 from rich.text import Text
 
 from callscope.cli import budget_table, options, screen
-from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
+from callscope.report import budgets as budget_report
+from callscope.report.safe_text import clean
 
 
 @click.command("budget")
@@ -21,9 +22,9 @@ def command(*, root: str | None, file: str | None, as_json: bool) -> None:
     budget per call is shown for the call of the last 30 days that stands worst in it.
     """
     archive = options.archive(root)
-    budgets = budget_table.states(archive, file, now_ms=now_ms())
+    budgets = budget_report.states(archive, file, now_ms=now_ms())
     if as_json:
-        screen.print_json(budget_table.document(budgets))
+        screen.print_json(budget_report.document(budgets))
         return
     console = screen.console()
     if budgets.file is None:

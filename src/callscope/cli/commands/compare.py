@@ -10,8 +10,8 @@ from callscope.cli import compare_table, options, question, screen
 from callscope.cli.call_index import call_index
 from callscope.cli.columns import print_fact
 from callscope.cli.question import QueryCommand
-from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
+from callscope.report.safe_text import clean
 
 
 @click.command("compare", cls=QueryCommand)

@@ -9,14 +9,16 @@ from rich.text import Text
 
 from callscope.archive import spend
 from callscope.archive.spend import CallSpend
-from callscope.cli import daily_review, figures, options, period, screen, spend_report, spend_table
-from callscope.cli.period import Period
-from callscope.cli.price_book import price_book
-from callscope.cli.safe_text import clean
-from callscope.cli.spend_report import Report
+from callscope.cli import daily_review, options, screen, spend_table
 from callscope.clock import now_ms
 from callscope.errors import SettingError, UnreadableError
 from callscope.prices.biller import billers
+from callscope.report import figures, period
+from callscope.report import spend as spend_report
+from callscope.report.period import Period
+from callscope.report.price_book import price_book
+from callscope.report.safe_text import clean
+from callscope.report.spend import Report
 
 
 @click.command("cost")

@@ -11,9 +11,9 @@ from callscope import config
 from callscope.archive import listing
 from callscope.archive.reader import read_call
 from callscope.cli import call_page, call_table, screen
-from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.demo import run
+from callscope.report.safe_text import clean
 from callscope.timeline.summary import summarise
 
 _DEFAULT: Final = "demo-calls"

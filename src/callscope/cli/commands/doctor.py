@@ -12,10 +12,11 @@ from rich.text import Text
 
 from callscope import config
 from callscope.archive import listing
-from callscope.cli import figures, options, screen
-from callscope.cli.health import Health, examine
-from callscope.cli.safe_text import clean
+from callscope.cli import options, screen
 from callscope.clock import now_ms
+from callscope.report import figures
+from callscope.report.health import Health, examine
+from callscope.report.safe_text import clean
 
 
 @click.command("doctor")

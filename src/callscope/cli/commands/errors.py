@@ -8,8 +8,8 @@ from rich.text import Text
 from callscope.cli import error_table, options, question, screen
 from callscope.cli.call_index import call_index
 from callscope.cli.question import QueryCommand
-from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
+from callscope.report.safe_text import clean
 
 _LIMIT = 50
 

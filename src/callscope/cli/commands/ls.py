@@ -12,16 +12,17 @@ from callscope.archive import listing
 from callscope.archive.listing import Page
 from callscope.archive.paths import CALLS
 from callscope.archive.reader import UNREADABLE, read_envelope, why_unreadable
-from callscope.cli import call_table, documents, figures, options, question, screen
+from callscope.cli import call_table, options, question, screen
 from callscope.cli.call_index import call_index
 from callscope.cli.question import QueryCommand
-from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.errors import UnreadableError
 from callscope.index.calls import CallRow
 from callscope.model.call import STATUSES, Call
 from callscope.query import moments
 from callscope.query.query import CallQuery, Term
+from callscope.report import documents, figures
+from callscope.report.safe_text import clean
 
 _LIMIT = 20
 

@@ -11,9 +11,9 @@ import msgspec
 from rich.console import Console
 
 from callscope.cli import options, priced_record, record_table, screen, usage_file
-from callscope.cli.price_book import price_book
-from callscope.cli.safe_text import clean_json
 from callscope.model import wire
+from callscope.report.price_book import price_book
+from callscope.report.safe_text import clean_json
 
 
 @click.command("price")

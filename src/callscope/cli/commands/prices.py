@@ -8,16 +8,17 @@ import click
 from rich.text import Text
 
 from callscope.archive import spend
-from callscope.cli import figures, missing_page, options, period, price_table, screen
-from callscope.cli.missing import document as missing_document
-from callscope.cli.missing import missing
-from callscope.cli.price_book import price_book
+from callscope.cli import missing_page, options, price_table, screen
 from callscope.clock import now_ms
 from callscope.errors import SettingError
 from callscope.model.usage import SERVICES
 from callscope.prices import check, shipped
 from callscope.prices.biller import billers
 from callscope.prices.entry import Entry, Provider
+from callscope.report import figures, period
+from callscope.report.missing import document as missing_document
+from callscope.report.missing import missing
+from callscope.report.price_book import price_book
 
 _STALE_DAYS = 90
 

@@ -11,10 +11,11 @@ import msgspec
 from callscope import config
 from callscope.archive import listing
 from callscope.archive.prune import PruneReport, prune
-from callscope.cli import figures, options, screen
-from callscope.cli.safe_text import clean
+from callscope.cli import options, screen
 from callscope.clock import now_ms
 from callscope.errors import SettingError
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 _SIZE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(k|m|g|t)?b?", re.IGNORECASE)
 _FACTORS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}

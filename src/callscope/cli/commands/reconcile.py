@@ -14,14 +14,15 @@ from rich.text import Text
 
 from callscope.archive.estimates import estimates
 from callscope.archive.listing import DAY_MS
-from callscope.cli import figures, options, reconcile_table, screen
-from callscope.cli.price_book import price_book
-from callscope.cli.safe_text import clean
+from callscope.cli import options, reconcile_table, screen
 from callscope.errors import SettingError, UnreadableError
 from callscope.model.wire import parse_ts
 from callscope.prices.book import PriceBook
 from callscope.prices.reconcile import Reconciliation, of_provider, period_of, reconcile
 from callscope.prices.statements import Statement, read
+from callscope.report import figures
+from callscope.report.price_book import price_book
+from callscope.report.safe_text import clean
 
 
 @click.command("reconcile")

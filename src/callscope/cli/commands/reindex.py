@@ -9,13 +9,14 @@ import msgspec
 from rich.text import Text
 
 from callscope import config
-from callscope.cli import figures, options, screen
+from callscope.cli import options, screen
 from callscope.cli.progress import bar
-from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.errors import CallscopeError
 from callscope.index.place import place_of
 from callscope.index.refresh import LOCKED, Report, refresh
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 
 @click.command("reindex")

@@ -7,10 +7,11 @@ import msgspec
 
 from callscope.archive import listing
 from callscope.archive.repair import Action, repair, repair_call
-from callscope.cli import figures, options, screen
-from callscope.cli.price_book import price_book
-from callscope.cli.safe_text import clean
+from callscope.cli import options, screen
 from callscope.clock import now_ms
+from callscope.report import figures
+from callscope.report.price_book import price_book
+from callscope.report.safe_text import clean
 
 
 @click.command("repair")

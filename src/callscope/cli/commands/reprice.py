@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.text import Text
 
 from callscope.archive.reprice import Repriced, reprice_call, repriced
-from callscope.cli import columns, figures, options, record_table, screen
+from callscope.cli import columns, options, record_table, screen
 from callscope.cli.columns import Column
-from callscope.cli.money import money
-from callscope.cli.price_book import price_book
-from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.model.cost import Cost
 from callscope.model.wire import format_ts
 from callscope.query import moments
+from callscope.report import figures
+from callscope.report.money import money
+from callscope.report.price_book import price_book
+from callscope.report.safe_text import clean
 
 _SHOWN = 20
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 from rich.text import Text
 
-from callscope.cli import figures, options, question, screen, search_page
+from callscope.cli import options, question, screen, search_page
 from callscope.cli.call_index import call_index
 from callscope.cli.question import QueryCommand
-from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.index.search import HitPage
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 
 @click.command("search", cls=QueryCommand)

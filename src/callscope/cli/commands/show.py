@@ -6,9 +6,10 @@ import click
 
 from callscope.archive import listing
 from callscope.archive.reader import UNREADABLE, CallRecord, read_call
-from callscope.cli import call_page, documents, options, screen
+from callscope.cli import call_page, options, screen
 from callscope.clock import now_ms
 from callscope.errors import UnreadableError
+from callscope.report import documents
 from callscope.timeline.summary import Timeline, summarise
 
 

@@ -12,12 +12,12 @@ from rich.text import Text
 from callscope.cli import options, question, screen, stats_table, wait_chart
 from callscope.cli.call_index import call_index
 from callscope.cli.question import QueryCommand
-from callscope.cli.safe_text import clean
 from callscope.clock import now_ms
 from callscope.index.figures import Figures
 from callscope.index.periods import PERIODS
 from callscope.index.trends import Key
 from callscope.index.waits import waits
+from callscope.report.safe_text import clean
 
 
 @click.command("stats", cls=QueryCommand)

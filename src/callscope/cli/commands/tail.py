@@ -13,13 +13,14 @@ from rich.text import Text
 
 from callscope.archive import listing
 from callscope.archive.reader import UNREADABLE, why_unreadable
-from callscope.cli import call_page, documents, figures, options, screen, transcript
-from callscope.cli.follow import ArchiveFollower, CallFollower, News
-from callscope.cli.safe_text import clean
+from callscope.cli import call_page, options, screen, transcript
 from callscope.clock import now_ms
 from callscope.errors import UnreadableError
 from callscope.model.event import Event
 from callscope.model.turn import Turn
+from callscope.report import documents, figures
+from callscope.report.follow import ArchiveFollower, CallFollower, News
+from callscope.report.safe_text import clean
 
 _LOOK_EVERY_SECONDS: Final = 0.2
 

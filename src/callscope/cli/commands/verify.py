@@ -7,9 +7,10 @@ import msgspec
 
 from callscope.archive import listing
 from callscope.archive.verify import Check, verify, verify_call
-from callscope.cli import figures, options, screen
-from callscope.cli.safe_text import clean
+from callscope.cli import options, screen
 from callscope.clock import now_ms
+from callscope.report import figures
+from callscope.report.safe_text import clean
 
 
 @click.command("verify")

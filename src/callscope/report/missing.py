@@ -9,10 +9,10 @@ from typing import Any, Final
 import msgspec
 
 from callscope.archive.spend import LINES, CallSpend
-from callscope.cli.safe_text import clean
 from callscope.model.cost import UNPRICED, USD, CostLine
 from callscope.model.wire import format_ts
 from callscope.prices.units import TOKEN_KINDS, UNITS
+from callscope.report.safe_text import clean
 
 _UNIT_OF_USAGE: Final = {
     "audio_seconds": "minute",

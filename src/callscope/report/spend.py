@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from callscope.archive.spend import OPEN, CallSpend
-from callscope.cli.period import Period
 from callscope.model.cost import ESTIMATED, CostLine, CostStatus, status_of
 from callscope.model.wire import format_ts
+from callscope.report.period import Period
 
 Key = tuple[str | None, ...]
 Biller = Callable[[CostLine], str | None]

@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from callscope.archive.listing import DAY_MS
-from callscope.cli import figures
 from callscope.errors import SettingError
 from callscope.query import moments
+from callscope.report import figures
 
 DEFAULT_DAYS: Final = 30
 HELP_SINCE: Final = f"Calls that started then or later: 7d, 24h, 2026-11-20, today [default: {DEFAULT_DAYS} days]."
