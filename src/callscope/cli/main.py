@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "doctor": "Say whether recording works, and what to do.",
     "reindex": "Make the index anew, or check it.",
     "sql": "Ask the index with SQL.",
+    "serve": "Show calls in a browser.",
     "demo": "Record real calls, offline, and show them.",
     "pipecat-setup": "Print the path of the file for PIPECAT_SETUP_FILES.",
 }

@@ -1,4 +1,4 @@
-"""Text of callers, providers and models, made harmless for a terminal.
+"""Text of callers, providers and models, made harmless for a terminal or a page.
 
 What is spoken, called or returned in a call may hold anything: escape sequences that recolour, rename or type
 into a terminal, marks that turn the writing direction round, line separators that fake a row. Whatever is
@@ -38,6 +38,7 @@ def _table() -> dict[int, str | None]:
 
 
 _ONE_LINE: Final = _table()
+_LINES: Final = _ONE_LINE | {ord(each): each for each in "\t\n"} | {ord("\r"): None}
 _JSON: Final[dict[int, str]] = {
     code: json.dumps(chr(code))[1:-1] for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_INVISIBLE)
 }
@@ -47,6 +48,11 @@ _JSON[0x7F] = "\\u007f"  # plain ASCII for `json`, and a control character for a
 def clean(text: object) -> str:
     """One harmless line: sequences and invisible marks go, controls become U+FFFD, line ends a space."""
     return _SEQUENCE.sub("", str(text)).translate(_ONE_LINE)
+
+
+def clean_lines(text: str) -> str:
+    """The same of text whose line ends and tabs mean something, as in a page."""
+    return _SEQUENCE.sub("", text).translate(_LINES)
 
 
 def clean_json(document: str) -> str:

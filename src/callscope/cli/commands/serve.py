@@ -1,0 +1,62 @@
+"""``callscope serve``: the dashboard in a browser."""
+
+from __future__ import annotations
+
+import webbrowser
+
+import click
+
+from callscope import config
+from callscope.cli import options
+from callscope.errors import MissingExtraError
+from callscope.index.place import place_of
+from callscope.query import quantities
+from callscope.report.safe_text import clean
+
+_PORT = 8765
+
+
+@click.command("serve")
+@options.root
+@click.option("--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="0: any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Beyond this machine, a token is needed.")
+@click.option("--allow-host", "allowed_hosts", multiple=True, metavar="NAME", help="One more name of this server.")
+@click.option("--token", metavar="TEXT", help="What a browser must know [default: beyond this machine, a new one].")
+@click.option("--target", metavar="WAIT", default="1.5s", show_default=True, help="The wait from which it is trouble.")
+@click.option("--open", "opens", is_flag=True, help="Open a browser on it.")
+def command(
+    *,
+    root: str | None,
+    port: int,
+    host: str,
+    allowed_hosts: tuple[str, ...],
+    token: str | None,
+    target: str,
+    opens: bool,
+) -> None:
+    """Show the calls in a browser, live, until it is stopped.
+
+    Listens on this machine alone unless told something else. Nothing is loaded from anywhere, nothing is sent anywhere.
+    """
+    try:
+        from callscope.web import server  # noqa: PLC0415 -- an extra, and slow to import for the other commands
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("dashboard", what="The dashboard") from error
+    archive = options.archive(root)
+    target_ms = round(quantities.number(target, field="--target", unit="ms"))
+
+    def ready(address: str) -> None:
+        click.echo(f"callscope shows {clean(archive)} on {address}  (Ctrl-C ends it)", err=True)
+        if opens:
+            webbrowser.open(address)
+
+    server.serve(
+        archive,
+        place=place_of(archive, config.index_place()),
+        host=host,
+        port=port,
+        allowed_hosts=allowed_hosts,
+        token=token,
+        target_ms=target_ms,
+        ready=ready,
+    )

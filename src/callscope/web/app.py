@@ -1,0 +1,145 @@
+"""The dashboard as an ASGI application: which address is which page, and what is said when something is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from callscope.errors import CallscopeError, NotFoundError, SettingError
+from callscope.query.query_error import QueryError
+from callscope.web.pages import calls, overview
+from callscope.web.safety import Access, Gate
+from callscope.web.site import THEME_COOKIE, THEMES, Site
+
+STATIC: Final = Path(__file__).parent / "static"
+_STATUS: Final[tuple[tuple[type[CallscopeError], int, str], ...]] = (
+    (QueryError, 400, "This filter is not understood"),
+    (SettingError, 400, "This cannot be answered"),
+    (NotFoundError, 404, "Not found"),
+    (CallscopeError, 503, "The archive or its index cannot be read"),
+)
+_YEAR_S: Final = 365 * 86_400
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``error.html`` shows."""
+
+    title: str
+    message: str
+    text: str
+    """The filter that was asked for."""
+    column: int | None
+    """1-based place in it where the trouble is."""
+    path: str
+
+
+def create_app(site: Site, *, access: Access | None = None, refreshing: bool = True) -> Starlette:
+    """The dashboard.
+
+    Args:
+        site: what it shows.
+        access: who is answered; None: this machine, by its loopback names.
+        refreshing: keep the index up to date while it runs.
+    """
+
+    @contextlib.asynccontextmanager
+    async def running(_app: Starlette) -> AsyncIterator[None]:
+        if refreshing:
+            site.refresher.start()
+        yield
+        if refreshing:
+            site.refresher.stop()
+
+    app = Starlette(
+        routes=_routes(),
+        middleware=[Middleware(Gate, access=access or Access())],
+        exception_handlers={
+            CallscopeError: _callscope_error,
+            HTTPException: _http_error,
+            Exception: _mistake_of_ours,
+        },
+        lifespan=running,
+    )
+    app.state.site = site
+    return app
+
+
+def _routes() -> list[BaseRoute]:
+    pages: list[BaseRoute] = [*overview.ROUTES, *calls.ROUTES]
+    return [
+        *pages,
+        Route("/theme", _choose_theme, methods=["POST"]),
+        Mount("/static", _Static(directory=STATIC)),
+    ]
+
+
+class _Static(StaticFiles):
+    """Files that may be kept by a browser: their addresses hold the version."""
+
+    def file_response(self, *args: object, **named: object) -> Response:
+        answer = super().file_response(*args, **named)  # type: ignore[arg-type]  # handed on as they came
+        answer.headers["Cache-Control"] = f"private, max-age={_YEAR_S}"
+        return answer
+
+
+async def _choose_theme(request: Request) -> Response:
+    site: Site = request.app.state.site
+    fields = await site.form(request)
+    theme, back = fields.get("theme", ""), fields.get("back", "/")
+    answer = RedirectResponse(back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/", 303)
+    if theme in THEMES:
+        answer.set_cookie(THEME_COOKIE, theme, max_age=_YEAR_S, samesite="lax")
+    else:
+        answer.delete_cookie(THEME_COOKIE)
+    return answer
+
+
+def _callscope_error(request: Request, error: Exception) -> Response:
+    status, title = next((status, title) for kind, status, title in _STATUS if isinstance(error, kind))
+    column = error.column if isinstance(error, QueryError) else None
+    return _say(request, status, title, str(error), column=column)
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404:  # noqa: PLR2004 -- an HTTP status
+        return _say(request, status, "Not found", f"There is no page {request.url.path}.")
+    detail = error.detail if isinstance(error, HTTPException) else ""
+    return _say(request, status, "This cannot be answered", detail)
+
+
+def _mistake_of_ours(request: Request, error: Exception) -> Response:
+    traceback.print_exception(error, file=sys.stderr)
+    return _say(
+        request,
+        500,
+        "A mistake of callscope",
+        f"{type(error).__name__}. The terminal that runs it says more; please report it.",
+    )
+
+
+def _say(request: Request, status: int, title: str, message: str, *, column: int | None = None) -> Response:
+    if not _wants_page(request):
+        return PlainTextResponse(f"{title}: {message}\n", status)
+    trouble = Trouble(
+        title=title, message=message, text=request.query_params.get("q", ""), column=column, path=request.url.path
+    )
+    site: Site = request.app.state.site
+    return site.page(request, "error.html", trouble, title=title, status=status)
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")

@@ -1,0 +1,1 @@
+"""Drawings as values for the templates: positions and sizes, computed; pure."""

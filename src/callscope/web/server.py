@@ -1,0 +1,101 @@
+"""The dashboard as a process: one port, one archive, until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from callscope.clock import now_ms
+from callscope.errors import SettingError
+from callscope.index.index import Index
+from callscope.version import __version__
+from callscope.web.app import create_app
+from callscope.web.safety import Access
+from callscope.web.site import TARGET_MS, Site
+
+
+def serve(
+    root: Path,
+    *,
+    place: Path,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    allowed_hosts: Sequence[str] = (),
+    token: str | None = None,
+    target_ms: int = TARGET_MS,
+    ready: Callable[[str], None],
+) -> None:
+    """Answer until SIGINT or SIGTERM.
+
+    Args:
+        root: the archive; it need not be there yet.
+        place: of its index.
+        host: address or name to listen on. Beyond this machine a token is needed.
+        port: 0: any free one.
+        allowed_hosts: more names that this server is known by.
+        token: what a browser must know; None: beyond this machine, one that nobody can guess.
+        target_ms: the wait from which it is trouble.
+        ready: told the address once it is listened on; with the token, where one is needed.
+
+    Raises:
+        SettingError: the address cannot be listened on.
+    """
+    listener = _listen(host, port)
+    is_local = _is_loopback(listener.getsockname()[0])
+    if token is None and not is_local:
+        token = secrets.token_urlsafe(24)
+    access = Access(
+        hosts=Access().hosts | {name.lower() for name in (host, *allowed_hosts)},
+        any_address=not is_local,
+        token=token,
+    )
+    with Index.open(root, place=place) as index:
+        site = Site(root, index, now_ms=now_ms, version=__version__, target_ms=target_ms)
+        config = uvicorn.Config(
+            create_app(site, access=access),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="on",
+            timeout_graceful_shutdown=1,
+        )
+        ready(_address(host, listener.getsockname()[1], token))
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise SettingError(f"--host {host} is no address of this machine ({error.strerror})") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SettingError(f"port {port} is taken: write another one (--port {port + 1}), or 0 for any") from error
+        raise SettingError(f"{host} port {port} cannot be listened on ({error.strerror})") from error
+    return listener
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def _address(host: str, port: int, token: str | None) -> str:
+    shown = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(host, host)  # noqa: S104 -- compared, not bound
+    if ":" in shown:
+        shown = f"[{shown}]"
+    return f"http://{shown}:{port}/" + (f"?token={token}" if token else "")

@@ -1,0 +1,1 @@
+// Keys: see docs/dashboard.md.
