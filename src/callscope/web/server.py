@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -69,7 +70,19 @@ def serve(
             timeout_graceful_shutdown=1,
         )
         ready(_address(host, listener.getsockname()[1], token))
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, site).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams when it is told to stop: they would keep it for as long as browsers listen."""
+
+    def __init__(self, config: uvicorn.Config, site: Site) -> None:
+        super().__init__(config)
+        self._site = site
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._site.news.close()
+        super().handle_exit(sig, frame)
 
 
 def _listen(host: str, port: int) -> socket.socket:

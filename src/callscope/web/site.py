@@ -17,6 +17,7 @@ from callscope.index.index import Index
 from callscope.model.call import IN_PROGRESS
 from callscope.query.query import CallQuery, Term
 from callscope.web.asked import Asked, asked
+from callscope.web.news import News
 from callscope.web.refresher import Progress, Refresher
 from callscope.web.template import environment
 
@@ -80,7 +81,8 @@ class Site:
         self.target_ms = target_ms
         self.form_token = secrets.token_urlsafe(24)
         """Stands in every form; only a page of this server can know it."""
-        self.refresher = Refresher(index, now_ms=now_ms)
+        self.refresher = Refresher(index, now_ms=now_ms, changed=self._index_changed)
+        self.news = News(root, now_ms=now_ms, began_or_ended=self.refresher.look)
         self._templates = environment(now_ms)
 
     def asked(self, request: Request, *, default_range: str = "7d") -> Asked:
@@ -149,6 +151,9 @@ class Site:
         if not secrets.compare_digest(fields.pop("form_token", "").encode(), self.form_token.encode()):
             raise SettingError("the form is from before the dashboard was started again: load its page anew")
         return fields
+
+    def _index_changed(self) -> None:
+        self.news.index_changed(self.refresher.progress.generation)
 
     def _rail(self, asked: Asked | None) -> tuple[Entry, ...]:
         def to(path: str) -> str:

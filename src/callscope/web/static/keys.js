@@ -1,1 +1,91 @@
-// Keys: see docs/dashboard.md.
+// Keys: the list is in the page (?). Everything they do is also a link, a button or a field.
+
+const CALLS = { play: "callscope:play", seek: "callscope:seek" };
+let at = -1;
+
+const all = (selector) => [...document.querySelectorAll(selector)];
+const follow = (selector) => document.querySelector(selector)?.click();
+const send = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+
+function isTyping(target) {
+  return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
+}
+
+function move(by) {
+  const rows = all("[data-row]");
+  if (!rows.length) return;
+  const current = rows.findIndex((row) => row.classList.contains("at"));
+  at = Math.min(Math.max((current < 0 ? at : current) + by, 0), rows.length - 1);
+  for (const row of rows) row.classList.remove("at");
+  rows[at].classList.add("at");
+  const link = rows[at].querySelector("a[href]");
+  (link ?? rows[at]).focus({ preventScroll: true });
+  rows[at].scrollIntoView({ block: "nearest" });
+}
+
+function open() {
+  document.querySelector("[data-row].at a[href]")?.click();
+}
+
+function nextProblem() {
+  const problems = all("[data-problem]");
+  if (!problems.length) return;
+  const now = problems.indexOf(document.activeElement);
+  const next = problems[(now + 1) % problems.length];
+  next.focus();
+  const moment = Number(next.dataset.problem);
+  if (Number.isFinite(moment) && document.querySelector("audio")) send("callscope:moment", { t: moment });
+  next.scrollIntoView({ block: "nearest" });
+}
+
+async function preview() {
+  const link = document.querySelector("[data-row].at a[href]");
+  const known = document.getElementById("preview");
+  if (known) { known.remove(); return; }
+  if (!link) return;
+  const answer = await fetch(link.href, { headers: { accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const aside = document.createElement("aside");
+  aside.id = "preview";
+  aside.className = "panel preview";
+  aside.setAttribute("aria-label", "Preview of the call");
+  for (const id of ["facts", "problems", "transcript"]) {
+    const part = page.getElementById(id);
+    if (part) aside.append(document.adoptNode(part));
+  }
+  for (const each of aside.querySelectorAll("[id], [data-part], [data-row]")) { each.removeAttribute("id"); each.removeAttribute("data-part"); each.removeAttribute("data-row"); }
+  document.querySelector("main").append(aside);
+}
+
+function escape() {
+  document.getElementById("preview")?.remove();
+  if (document.activeElement && isTyping(document.activeElement)) document.activeElement.blur();
+}
+
+const KEYS = {
+  "/": () => document.querySelector('input[name="q"]')?.focus(),
+  j: () => move(1),
+  k: () => move(-1),
+  o: open,
+  u: () => follow('[rel~="up"]'),
+  n: nextProblem,
+  "[": () => follow('[rel~="prev"]'),
+  "]": () => follow('[rel~="next"]'),
+  e: () => follow("[data-export]"),
+  ArrowLeft: () => send(CALLS.seek, { by: -5 }),
+  ArrowRight: () => send(CALLS.seek, { by: 5 }),
+  " ": () => (document.querySelector("audio") ? send(CALLS.play) : preview()),
+  "?": () => document.getElementById("keys")?.showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") return escape();
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (document.querySelector("dialog[open]")) return;
+  const does = KEYS[event.key];
+  if (!does) return;
+  if (event.key === " " && event.target.closest("button, a, summary, audio") && !event.target.closest("[data-row]")) return;
+  if (event.key.startsWith("Arrow") && event.target.closest("audio, .scroll, [role=slider]")) return;
+  event.preventDefault();
+  does();
+});

@@ -1,1 +1,133 @@
-// Live pages by server-sent events: see docs/design/web.md.
+// Live pages. One stream a browser: the tab that holds the lock listens and tells the others. A page that is told that
+// something is new fetches its own address again and takes over the parts that are marked (docs/design/web.md).
+
+const about = document.body.dataset.live;
+const channel = new BroadcastChannel("callscope");
+const LEAST_MS = { index: 2000, call: 300 };
+let generation = Number(document.body.dataset.generation || 0);
+let timer = 0;
+let busy = false;
+let again = false;
+let last = 0;
+let ahead = Date.now() - Number(document.body.dataset.now);  // of this clock against the server's
+
+function concerns(name, value) {
+  if (name === "index") {
+    const is_new = value.generation !== generation;
+    generation = value.generation;
+    return is_new;
+  }
+  if (about === "live") return true;
+  return value.all ? about.startsWith("call:") : about.startsWith("call:") && about.slice(5) in value.calls;
+}
+
+function heard({ name, value }) {
+  if (name === "state") return showState(value);
+  if (about && concerns(name, value)) schedule(LEAST_MS[name]);
+}
+
+function schedule(least) {
+  if (document.hidden) { again = true; return; }
+  if (timer) return;
+  timer = setTimeout(update, Math.max(0, last + least - Date.now()));
+}
+
+async function update() {
+  timer = 0;
+  if (busy) { again = true; return; }
+  busy = true;
+  again = false;
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (answer.ok) takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  } catch { /* the server is away: the stream says so, and comes back with it */ }
+  busy = false;
+  last = Date.now();
+  if (again) schedule(LEAST_MS.call);
+}
+
+function takeOver(fresh) {
+  ahead = Date.now() - Number(fresh.body.dataset.now);
+  for (const part of document.querySelectorAll("[data-part][id]")) {
+    const other = fresh.getElementById(part.id);
+    if (!other || other.outerHTML === part.outerHTML || isTyping(part)) continue;
+    for (const open of part.querySelectorAll("details[open][id]")) other.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
+    const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+    part.replaceWith(document.adoptNode(other));
+    if (focused) document.getElementById(focused)?.focus();
+  }
+  takeOverRows(fresh);
+  document.dispatchEvent(new CustomEvent("callscope:updated"));
+}
+
+// Rows that are read do not move: known ones are renewed where they stand, new ones are counted and announced.
+function takeOverRows(fresh) {
+  const rows = document.getElementById("rows");
+  const others = fresh.getElementById("rows");
+  if (!rows || !others) return;
+  let added = 0;
+  for (const other of [...others.children]) {
+    const row = document.getElementById(other.id);
+    if (!row) { added += 1; continue; }
+    if (row.innerHTML !== other.innerHTML && !row.contains(document.activeElement)) row.innerHTML = other.innerHTML;
+  }
+  const news = document.getElementById("news");
+  if (!news || !added) return;
+  const link = document.createElement("a");
+  link.href = location.href;
+  link.className = "link";
+  link.textContent = `${added} new: show`;
+  news.replaceChildren(link);
+  news.hidden = false;
+}
+
+function isTyping(part) {
+  return part.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+}
+
+function tell(name, value) {
+  heard({ name, value });
+  channel.postMessage({ name, value });
+}
+
+function listen() {
+  return new Promise(() => {
+    const source = new EventSource("/events");
+    for (const name of ["index", "call"]) source.addEventListener(name, (event) => tell(name, JSON.parse(event.data)));
+    source.addEventListener("open", () => tell("state", "live"));
+    source.addEventListener("error", () => tell("state", "reconnecting"));
+    addEventListener("pagehide", () => source.close());
+    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  });
+}
+
+function showState(state) {
+  let shown = document.getElementById("connection");
+  if (!shown) {
+    shown = document.createElement("p");
+    shown.id = "connection";
+    shown.className = "faint";
+    shown.setAttribute("role", "status");
+    document.querySelector(".rail footer")?.append(shown);
+  }
+  shown.textContent = state === "live" ? "● live" : "○ reconnecting";
+}
+
+// Lengths that grow: the server says since when, the page counts on.
+function tick() {
+  for (const each of document.querySelectorAll("[data-since]")) {
+    const ms = Math.max(0, Date.now() - ahead - Number(each.dataset.since));
+    const s = Math.floor(ms / 1000);
+    each.textContent = "clock" in each.dataset
+      ? `${s >= 3600 ? `${Math.floor(s / 3600)}:${String(Math.floor(s / 60) % 60).padStart(2, "0")}` : Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`
+      : ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+  }
+}
+
+if (about) {
+  channel.addEventListener("message", (event) => heard(event.data));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && again) { again = false; schedule(0); } });
+  if (navigator.locks) navigator.locks.request("callscope-live", listen);
+  else listen();  // beyond this machine without https there are no locks: a stream a tab
+  setInterval(tick, 500);
+}
