@@ -1,0 +1,136 @@
+"""Calls in progress, and the stream that says when something is new."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from dashboards import dashboard, site_of
+from recorded import HOSTILE, record_call
+
+from callscope import CallLogger
+from callscope.archive.reader import read_call
+from callscope.clock import now_ms
+from callscope.report.going_on import STUCK_QUIET_MS, STUCK_WAIT_MS, Now, now_of
+from callscope.testing import call_dirs
+from callscope.timeline.summary import summarise
+
+
+def moment_of(root: Path, *, later_ms: int = 0) -> Now:
+    [path] = call_dirs(root)
+    record = read_call(path, now_ms=now_ms())
+    timeline = summarise(record.call.started_at_ms, None, record.turns, record.events)
+    return now_of(record, timeline, now_ms=now_ms() + later_ms)
+
+
+def call_with(root: Path, *events: str) -> CallLogger:
+    logger = CallLogger(root=root)
+    call = logger.start_call("going-on")
+    for event in events:
+        call.event(event)
+    logger.flush()
+    return logger
+
+
+def test_a_call_in_progress_is_shown_with_its_words_and_an_ended_one_is_not(tmp_path: Path) -> None:
+    root = tmp_path / "calls"
+    record_call(root, "over", said="It is over")
+    logger = record_call(root, "going-on", said=HOSTILE, ends=False)
+    logger.flush()
+    page = dashboard(root, now_ms=now_ms()).get("/live").text
+    assert "1 call in progress" in page
+    assert "going-on" in page
+    assert "It is over" not in page
+    assert "<script>alert" not in page
+    assert "\u202e" not in page
+    assert "{{7*7}}" in page
+    logger.close()
+
+
+def test_a_caller_who_waits_is_told_from_one_who_speaks(tmp_path: Path) -> None:
+    logger = call_with(tmp_path, "user_started_speaking")
+    assert moment_of(tmp_path).doing == "caller speaks"
+    logger.close()
+
+
+def test_the_wait_counts_from_the_end_of_speech_and_a_long_one_is_stuck(tmp_path: Path) -> None:
+    logger = call_with(tmp_path, "user_started_speaking", "user_stopped_speaking")
+    logger.close()
+    assert moment_of(tmp_path).doing == "caller waits"
+    assert not moment_of(tmp_path).is_stuck
+    assert moment_of(tmp_path, later_ms=STUCK_WAIT_MS + 1_000).is_stuck
+
+
+def test_a_call_in_which_nothing_happens_is_stuck_in_the_end(tmp_path: Path) -> None:
+    logger = call_with(tmp_path, "agent_started_speaking")
+    logger.close()
+    assert moment_of(tmp_path).doing == "agent speaks"
+    assert not moment_of(tmp_path, later_ms=STUCK_WAIT_MS + 1_000).is_stuck
+    assert moment_of(tmp_path, later_ms=STUCK_QUIET_MS + 1_000).is_stuck
+
+
+async def read(stream: AsyncIterator[bytes], name: str) -> dict[str, object]:
+    """The value of the next message of that name."""
+    async for message in stream:
+        lines = message.decode().splitlines()
+        if f"event: {name}" in lines:
+            value: dict[str, object] = json.loads(next(line[6:] for line in lines if line.startswith("data: ")))
+            return value
+    raise AssertionError(name)
+
+
+def test_a_stream_tells_of_a_call_that_begins_goes_on_and_ends(tmp_path: Path) -> None:
+    site = site_of(tmp_path, now_ms=now_ms())
+    site.news._now_ms = now_ms
+
+    async def listen() -> None:
+        stream = site.news.stream(7)
+        assert await read(stream, "index") == {"generation": 7}
+        logger = CallLogger(root=tmp_path)
+        call = logger.start_call("going-on")
+        logger.flush()
+        seen: set[object] = set()
+        while "ended" not in seen:
+            told = await asyncio.wait_for(read(stream, "call"), 20)
+            calls = told["calls"]
+            assert isinstance(calls, dict)
+            seen |= set(calls.values())
+            if "rows" not in seen:
+                call.event("user_started_speaking")
+                logger.flush()
+            else:
+                call.end(status="completed")
+                logger.close()
+        assert "started" in seen
+        site.news.close()
+
+    asyncio.run(listen())
+
+
+def test_a_stream_tells_that_the_index_changed(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+
+    async def listen() -> None:
+        stream = site.news.stream(0)
+        await read(stream, "index")
+        record_call(tmp_path)
+        await asyncio.to_thread(site.refresher.refresh)
+        assert await asyncio.wait_for(read(stream, "index"), 20) == {"generation": site.refresher.progress.generation}
+        await stream.aclose()  # type: ignore[attr-defined]  # a generator
+
+    asyncio.run(listen())
+
+
+def test_streams_end_when_the_dashboard_does(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+
+    async def listen() -> None:
+        stream = site.news.stream(0)
+        await read(stream, "index")
+        site.news.close()
+        rest = [message async for message in stream]
+        assert rest == []
+
+    asyncio.run(listen())
