@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine with Python 3.11 or newer, git and make:
-#   make demo    records real calls, offline and without keys, and shows them
+#   make demo    records real calls, offline and without keys, and opens the dashboard on them
 #   make test    runs the tests
 
 PYTHON ?= python3
@@ -11,6 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 demo: $(INSTALLED)
 	@$(BIN)/callscope demo
+	@$(BIN)/callscope serve --root demo-calls --open
 
 test: $(INSTALLED)
 	@scripts/test

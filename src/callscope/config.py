@@ -12,10 +12,12 @@ CALLSCOPE_BUFFER_ROWS      buffer_rows  600000   rows that may wait for the disk
 CALLSCOPE_BUFFER_MB        buffer_mb    256      megabytes of content that may wait for the disk
 CALLSCOPE_PRICES           prices       (place)  the user's own prices, a TOML file
 CALLSCOPE_BUDGETS          budgets      (place)  the user's budgets, a TOML file
+CALLSCOPE_VIEWS            (dashboard)  (place)  saved views of the dashboard, a TOML file
 CALLSCOPE_INDEX            index        (inside) where indexes are kept: a file, or a directory
 ========================== ============ ======== ======================================================
 
-(place): ``prices.toml`` and ``budgets.toml`` in the platform's directory for configuration, where they are there.
+(place): ``prices.toml``, ``budgets.toml`` and ``views.toml`` in the platform's directory for configuration, where they
+are there; the last is made when a view is saved.
 (inside): ``.callscope/index.sqlite`` in the archive; where that cannot be written, the platform's directory for caches.
 
 A value that cannot be understood is never taken for the default. In the environment, where nobody can be
@@ -26,6 +28,7 @@ stay off the disk, nothing is deleted. Given as an argument, it raises `SettingE
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
@@ -46,6 +49,7 @@ BUFFER_ROWS: Final = "CALLSCOPE_BUFFER_ROWS"
 BUFFER_MB: Final = "CALLSCOPE_BUFFER_MB"
 PRICES: Final = "CALLSCOPE_PRICES"
 BUDGETS: Final = "CALLSCOPE_BUDGETS"
+VIEWS: Final = "CALLSCOPE_VIEWS"
 INDEX: Final = "CALLSCOPE_INDEX"
 
 _MAX_DAYS: Final = 36_500
@@ -137,6 +141,11 @@ def budgets_file() -> Path | None:
     return None if name is None else Path(name)
 
 
+def views_file() -> Path:
+    """The file with the dashboard's saved views: ``CALLSCOPE_VIEWS``, else the usual place. It need not be there."""
+    return Path(_file(os.environ, VIEWS) or _usual(VIEWS))
+
+
 def index_place() -> str | None:
     """``CALLSCOPE_INDEX`` as `callscope.index.place.place_of` takes it; None when it is not set."""
     return _index(os.environ)
@@ -151,10 +160,14 @@ def _file(env: Mapping[str, str], variable: str) -> str | None:
     named = env.get(variable, "").strip()
     if named:
         return os.path.expanduser(named)  # noqa: PTH111 -- an unknown user stays as written, and the reader says so
+    usual = _usual(variable)
+    return str(usual) if usual.is_file() else None
+
+
+def _usual(variable: str) -> Path:
     from platformdirs import user_config_path  # noqa: PLC0415 -- only when something is recorded or priced
 
-    usual = user_config_path("callscope", appauthor=False) / f"{variable.removeprefix('CALLSCOPE_').lower()}.toml"
-    return str(usual) if usual.is_file() else None
+    return user_config_path("callscope", appauthor=False) / f"{variable.removeprefix('CALLSCOPE_').lower()}.toml"
 
 
 def resolve_log_root(explicit: str | os.PathLike[str] | None = None) -> Path | None:
@@ -209,3 +222,8 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         return value
 
     return understand
+
+
+def has_screen() -> bool:
+    """Whether a browser can open a window: elsewhere one that runs in the terminal would take it over."""
+    return sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

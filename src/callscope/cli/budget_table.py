@@ -14,16 +14,6 @@ from callscope.report.budgets import Budgets
 from callscope.report.money import money
 from callscope.report.safe_text import clean
 
-EXAMPLE: Final = """\
-schema = 1
-
-[[budget]]
-name = "Deepgram"
-provider = "deepgram"
-usd = "50"
-per = "month"
-thresholds = [50, 80, 100]
-"""
 _WIDE: Final = 96
 _STYLES: Final = {"ok": "green", "warning": "yellow", "over": "bold red", "unknown": "yellow"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -14,17 +14,9 @@ from callscope.cli.columns import print_line
 from callscope.index.search import Hit, HitPage
 from callscope.model.wire import format_ts
 from callscope.report import figures
+from callscope.report import hits as hits_in_words
 from callscope.report.safe_text import clean
 
-WHO: Final = {
-    "user": "caller",
-    "assistant": "agent",
-    "system": "system",
-    "tool": "tool",
-    "arguments": "tool call",
-    "result": "tool result",
-    "error": "error",
-}
 _STYLES: Final = {"user": "blue", "assistant": "magenta", "error": "red"}
 _AT: Final = 7
 _TURN: Final = 8
@@ -79,20 +71,10 @@ def _heading(hit: Hit, now_ms: int) -> Text:
 def _line(console: Console, hit: Hit) -> Text:
     at = figures.UNKNOWN if hit.ts_ms is None else figures.clock(hit.ts_ms - hit.started_at_ms)
     turn = "" if hit.turn_index is None else f"turn {hit.turn_index}"
-    who = WHO.get(hit.kind, clean(hit.kind))
+    who = hits_in_words.who(hit)
     line = Text.assemble((f"{at:>{_AT}}  {turn:<{_TURN}}", "dim"), (f"{who:<{_WHO}}  ", _STYLES.get(hit.kind, "cyan")))
     room = max(_LEAST, console.width - line.cell_len) if console.is_terminal else None
-    return line.append_text(_marked(list(_pieces(hit)), room))
-
-
-def _pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
-    """The snippet, harmless, in pieces, and whether each is a hit."""
-    at = 0
-    for start, end in hit.marks:
-        yield clean(hit.snippet[at:start]), False
-        yield clean(hit.snippet[start:end]), True
-        at = end
-    yield clean(hit.snippet[at:]), False
+    return line.append_text(_marked(list(hits_in_words.pieces(hit)), room))
 
 
 def _marked(pieces: list[tuple[str, bool]], room: int | None) -> Text:

@@ -31,7 +31,7 @@ def command(*, root: str | None, file: str | None, as_json: bool) -> None:
         text = (
             "There are no budgets: give --budgets FILE, or set CALLSCOPE_BUDGETS. Such a file (examples/budgets.toml):"
         )
-        console.print(Text(f"{text}\n\n{budget_table.EXAMPLE}"), soft_wrap=not console.is_terminal)
+        console.print(Text(f"{text}\n\n{budget_report.EXAMPLE}"), soft_wrap=not console.is_terminal)
         return
     budget_table.render(console, budgets)
     console.print(Text(f"\nof {clean(budgets.file)}, for the calls in {clean(archive)}", style="dim"), soft_wrap=True)

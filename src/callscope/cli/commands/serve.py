@@ -23,7 +23,7 @@ _PORT = 8765
 @click.option("--allow-host", "allowed_hosts", multiple=True, metavar="NAME", help="One more name of this server.")
 @click.option("--token", metavar="TEXT", help="What a browser must know [default: beyond this machine, a new one].")
 @click.option("--target", metavar="WAIT", default="1.5s", show_default=True, help="The wait from which it is trouble.")
-@click.option("--open", "opens", is_flag=True, help="Open a browser on it.")
+@click.option("--open", "opens", is_flag=True, help="Open a browser on it, where there is a screen.")
 def command(
     *,
     root: str | None,
@@ -47,7 +47,7 @@ def command(
 
     def ready(address: str) -> None:
         click.echo(f"callscope shows {clean(archive)} on {address}  (Ctrl-C ends it)", err=True)
-        if opens:
+        if opens and config.has_screen():
             webbrowser.open(address)
 
     server.serve(
