@@ -23,7 +23,19 @@ from callscope.report.price_book import price_book
 
 CALL_DAYS: Final = 30
 """A budget per call is shown for the call that stands worst in it in this time."""
-_Biller = Callable[[CostLine], str | None]
+EXAMPLE: Final = """\
+schema = 1
+
+[[budget]]
+name = "Deepgram"
+provider = "deepgram"
+usd = "50"
+per = "month"
+thresholds = [50, 80, 100]
+"""
+"""A budgets file, for who has none."""
+
+Biller = Callable[[CostLine], str | None]
 _WORST_FIRST: Final = ("over", "warning", "unknown", "ok")
 
 
@@ -33,6 +45,21 @@ class Budgets(msgspec.Struct, frozen=True, kw_only=True):
     file: str | None
     """None: there is none."""
     states: tuple[State, ...]
+
+
+class Sum(msgspec.Struct, frozen=True, kw_only=True):
+    """What cost lines of one day, provider and agent come to."""
+
+    at_ms: float
+    """Unix milliseconds; a moment of the day."""
+    provider: str | None
+    """The catalogue's id where it has one; None where nobody can tell."""
+    agent: str | None
+    usd: Decimal | None
+    """What is known."""
+    lines: int
+    unpriced: int
+    """Lines without an amount."""
 
 
 def states(archive: Path, file: str | None, *, now_ms: int) -> Budgets:
@@ -50,13 +77,25 @@ def states(archive: Path, file: str | None, *, now_ms: int) -> Budgets:
     path = Path(file).expanduser() if file is not None else config.budgets_file()
     if path is None:
         return Budgets(file=None, states=())
-    book = price_book(None)
+    biller = billers(price_book(None))
     budgets = read_budgets(path)
-    since_ms = min((_begins_ms(budget, now_ms) for budget in budgets), default=now_ms)
+    since_ms = min((begins_ms(budget, now_ms) for budget in budgets), default=now_ms)
     calls = tuple(spend.spend_of(archive, now_ms=now_ms, since_ms=since_ms))
-    biller = billers(book)
     found = tuple(_state(budget, calls, now_ms, biller) for budget in budgets)
     return Budgets(file=str(path), states=found)
+
+
+def state_of_sums(budget: Budget, sums: Iterable[Sum], *, now_ms: int) -> State:
+    """Where a budget of a day, a week or a month stands now, by sums of its time and any other; not of one per call."""
+    period = pure.period_of(budget, now_ms) or ""
+    spent_usd, unpriced = Decimal(0), 0
+    for each in sums:
+        part = pure.counted(budget, each.provider, each.agent, each.usd)
+        if part is None or pure.period_of(budget, each.at_ms) != period:
+            continue
+        spent_usd += part.usd or 0
+        unpriced += each.lines if part.usd is None else each.unpriced
+    return pure.state_of(budget, period, spent_usd=spent_usd, unpriced=unpriced)
 
 
 def document(budgets: Budgets) -> dict[str, Any]:
@@ -82,7 +121,7 @@ def _document(state: State) -> dict[str, Any]:
     }
 
 
-def _begins_ms(budget: Budget, now_ms: int) -> int:
+def begins_ms(budget: Budget, now_ms: int) -> int:
     """The first moment of the budget's period that goes on."""
     today = datetime.fromtimestamp(now_ms // 1000, tz=UTC).replace(hour=0, minute=0, second=0)
     first = {
@@ -94,11 +133,16 @@ def _begins_ms(budget: Budget, now_ms: int) -> int:
     return round(first.timestamp() * 1000)
 
 
-def _state(budget: Budget, calls: Sequence[CallSpend], now_ms: int, biller: _Biller) -> State:
+def _state(budget: Budget, calls: Sequence[CallSpend], now_ms: int, biller: Biller) -> State:
     """The budget's state; of a budget per call the worst one."""
     if budget.per != "call":
         return pure.states([budget], _spends(calls, biller), at_ms=now_ms)[0]
-    recent = [call for call in calls if call.started_at_ms >= _begins_ms(budget, now_ms)]
+    return worst_call(budget, calls, now_ms=now_ms, biller=biller)
+
+
+def worst_call(budget: Budget, calls: Iterable[CallSpend], *, now_ms: int, biller: Biller) -> State:
+    """The state of a budget per call: that of the call of the last `CALL_DAYS` days that stands worst in it."""
+    recent = [call for call in calls if call.started_at_ms >= begins_ms(budget, now_ms)]
     found = [
         state
         for call in recent
@@ -108,7 +152,7 @@ def _state(budget: Budget, calls: Sequence[CallSpend], now_ms: int, biller: _Bil
     return worst[0] if worst else pure.state_of(budget, figures.UNKNOWN, spent_usd=Decimal(0), unpriced=0)
 
 
-def _spends(calls: Iterable[CallSpend], biller: _Biller) -> Iterator[Spend]:
+def _spends(calls: Iterable[CallSpend], biller: Biller) -> Iterator[Spend]:
     for call in calls:
         for line in call.lines:
             yield Spend(

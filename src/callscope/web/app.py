@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from callscope.errors import CallscopeError, NotFoundError, SettingError
 from callscope.query.query_error import QueryError
-from callscope.web.pages import calls, overview
+from callscope.web.pages import call_files, call_notes, calls, live, overview
 from callscope.web.safety import Access, Gate
 from callscope.web.site import THEME_COOKIE, THEMES, Site
 
@@ -44,6 +44,14 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     column: int | None
     """1-based place in it where the trouble is."""
     path: str
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``waiting.html`` shows."""
+
+    root: str
+    is_missing: bool
+    """Whether there is no such archive."""
 
 
 def create_app(site: Site, *, access: Access | None = None, refreshing: bool = True) -> Starlette:
@@ -78,7 +86,7 @@ def create_app(site: Site, *, access: Access | None = None, refreshing: bool = T
 
 
 def _routes() -> list[BaseRoute]:
-    pages: list[BaseRoute] = [*overview.ROUTES, *calls.ROUTES]
+    pages: list[BaseRoute] = [*overview.ROUTES, *live.ROUTES, *calls.ROUTES, *call_files.ROUTES, *call_notes.ROUTES]
     return [
         *pages,
         Route("/theme", _choose_theme, methods=["POST"]),
@@ -108,9 +116,20 @@ async def _choose_theme(request: Request) -> Response:
 
 
 def _callscope_error(request: Request, error: Exception) -> Response:
+    site: Site = request.app.state.site
+    if isinstance(error, NotFoundError) and not site.index.place.exists():
+        return _wait(request, site)
     status, title = next((status, title) for kind, status, title in _STATUS if isinstance(error, kind))
     column = error.column if isinstance(error, QueryError) else None
     return _say(request, status, title, str(error), column=column)
+
+
+def _wait(request: Request, site: Site) -> Response:
+    """There is no index yet: nothing was recorded so far, or the archive is about to be read."""
+    waiting = Waiting(root=str(site.root), is_missing=not site.root.is_dir())
+    if not _wants_page(request):
+        return PlainTextResponse("The archive has not been read yet: ask again\n", 503, headers={"Retry-After": "1"})
+    return site.page(request, "waiting.html", waiting, title="Nothing to show yet")
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ from callscope.index.index import Index
 from callscope.model.call import IN_PROGRESS
 from callscope.query.query import CallQuery, Term
 from callscope.web.asked import Asked, asked
+from callscope.web.background import Background
 from callscope.web.news import News
 from callscope.web.refresher import Progress, Refresher
 from callscope.web.template import environment
@@ -83,6 +84,7 @@ class Site:
         """Stands in every form; only a page of this server can know it."""
         self.refresher = Refresher(index, now_ms=now_ms, changed=self._index_changed)
         self.news = News(root, now_ms=now_ms, began_or_ended=self.refresher.look)
+        self.background = Background(now_ms=now_ms)
         self._templates = environment(now_ms)
 
     def asked(self, request: Request, *, default_range: str = "7d") -> Asked:
