@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-index bench-prices clean
+.PHONY: demo test check bench bench-index bench-web bench-prices clean
 
 demo: $(INSTALLED)
 	@$(BIN)/callscope demo
@@ -25,6 +25,10 @@ bench: $(VENV)/.bench
 # Needs ../shared/data, 20 GB of disk and an hour; --quick and --without-million need less.
 bench-index: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks.index
+
+# The archives are those of bench-index.
+bench-web: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks.web
 
 bench-prices: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.prices

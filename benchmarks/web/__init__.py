@@ -1,0 +1,1 @@
+"""The dashboard at scale: pages, fragments, start and memory, beside a peer in the same run."""
