@@ -1,4 +1,4 @@
-"""Measures the dashboard, writes a section of docs/performance.md: ``python -m benchmarks.web [--calls N] [--directory DIR]``.
+"""Measures the dashboard, writes a section of docs/performance.md: ``python -m benchmarks.web [--calls N]``.
 
 The archives are those of ``make bench-index``, which makes them; the index is built first and not counted. Beside it
 Patter's dashboard with as many calls as its store keeps by default, and with all of the small archive.
@@ -104,7 +104,7 @@ def section(results: dict[str, Any]) -> str:
     verdict = {True: "reached", False: "**missed**"}
     started, after = own["memory_mb"]["started"], own["memory_mb"]["after all pages"]
     lines = [
-        f"Measured by `make bench-web` with {results['calls']:,} calls, every page asked up to 40 times, one after the other.",
+        f"Measured by `make bench-web` with {results['calls']:,} calls; each page was asked up to 40 times, one by one.",
         "",
         "| | budget | callscope | | Patter, 500 calls | Patter, 2,000 calls |",
         "|---|---:|---:|---|---:|---:|",
@@ -124,16 +124,15 @@ def section(results: dict[str, Any]) -> str:
     lines += ["", "| page | median, ms | p95, ms | kB | budget 100 ms |", "|---|---:|---:|---:|---|"]
     for name, page in own["pages"].items():
         told = verdict[page["median_ms"] <= PAGE_MS] if page["status"] == 200 else f"status {page['status']}"
-        lines.append(
-            f"| {name} | {page['median_ms']:.1f} | {page['p95_ms']:.1f} | {page['bytes'] / 1000:.0f} | {told} |"
-        )
+        lines.append(f"| {name} | {_figures(page)} | {told} |")
     for calls, found in results["patter"].items():
         for name, page in found["pages"].items():
-            lines.append(
-                f"| Patter, {int(calls):,} calls: {name} | {page['median_ms']:.1f} | {page['p95_ms']:.1f} "
-                f"| {page['bytes'] / 1000:.0f} | |"
-            )
+            lines.append(f"| Patter, {int(calls):,} calls: {name} | {_figures(page)} | |")
     return "\n".join(lines)
+
+
+def _figures(page: dict[str, Any]) -> str:
+    return f"{page['median_ms']:.1f} | {page['p95_ms']:.1f} | {page['bytes'] / 1000:.0f}"
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Server:
         begun = time.perf_counter()
         for _ in range(_WARM):
             status, size = self.get(path)
-        times = []
+        times: list[float] = []
         while len(times) < _ROUNDS and (len(times) < _WARM or time.perf_counter() - begun < _ENOUGH_S):
             before = time.perf_counter()
             self.get(path)

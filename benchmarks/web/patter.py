@@ -1,6 +1,6 @@
 """Patter's dashboard on a tree of calls: ``python -m benchmarks.web.patter ROOT PORT CALLS``.
 
-Its store keeps calls in memory, 500 unless told more, and reads them from disk when it starts, as its embedded server does.
+Its store keeps calls in memory, 500 unless told more, and reads them when it starts, as its embedded server does.
 """
 
 from __future__ import annotations
