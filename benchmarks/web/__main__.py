@@ -104,7 +104,7 @@ def section(results: dict[str, Any]) -> str:
     verdict = {True: "reached", False: "**missed**"}
     started, after = own["memory_mb"]["started"], own["memory_mb"]["after all pages"]
     lines = [
-        f"Measured by `make bench-web` with {results['calls']:,} calls; each page was asked up to 40 times, one by one.",
+        f"Measured by `make bench-web` with {results['calls']:,} calls; each page asked up to 40 times, one by one.",
         "",
         "| | budget | callscope | | Patter, 500 calls | Patter, 2,000 calls |",
         "|---|---:|---:|---|---:|---:|",

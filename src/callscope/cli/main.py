@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "reindex": "Make the index anew, or check it.",
     "sql": "Ask the index with SQL.",
     "serve": "Show calls in a browser.",
+    "export": "Write a call's page as one file.",
     "demo": "Record real calls, offline, and show them.",
     "pipecat-setup": "Print the path of the file for PIPECAT_SETUP_FILES.",
 }

@@ -78,6 +78,13 @@ class FormerCost(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cost_catalogue: str | None
 
 
+class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person wrote about the call after its end."""
+
+    at: str
+    text: str
+
+
 class Callscope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What callscope adds to the envelope."""
 
@@ -104,6 +111,7 @@ class Callscope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     actual: list[Actual] | msgspec.UnsetType = msgspec.UNSET
     former_costs: list[FormerCost] | msgspec.UnsetType = msgspec.UNSET
     recording: Recording | msgspec.UnsetType = msgspec.UNSET
+    notes: list[Note] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -74,14 +74,47 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong, each with what to do."""
 
 
-def examine(root: Path | None, *, recording: bool, settings: Settings, now_ms: int) -> Health:
-    """Look at everything; reads each call's envelope.
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of an archive's calls."""
+
+    by_status: dict[str, int]
+    unclosed: int
+    """Abandoned calls that nobody has closed yet."""
+    lossy: tuple[Call, ...]
+    """Envelopes of those that lost rows; others may be among them."""
+
+
+def survey(root: Path, *, now_ms: int) -> Survey:
+    """Read each call's envelope. Raises `UnreadableError` where a directory may not be listed."""
+    calls = tuple(read_envelope(path, now_ms=now_ms) for path in listing.call_paths(root))
+    return Survey(
+        by_status=dict(Counter(call.status for call in calls)),
+        unclosed=sum(_is_unclosed(call) for call in calls),
+        lossy=calls,
+    )
+
+
+_NO_CALLS: Final = Survey(by_status={}, unclosed=0, lossy=())
+
+
+def examine(
+    root: Path | None, *, recording: bool, settings: Settings, now_ms: int, known: Survey | None = None
+) -> Health:
+    """Look at everything.
+
+    Args:
+        root: the archive; None: none is named.
+        recording: whether the environment names a root.
+        settings: of the environment.
+        now_ms: Unix milliseconds.
+        known: what an index tells of the calls; None: each call's envelope is read.
 
     Raises:
         UnreadableError: a directory may not be listed.
     """
     exists = root is not None and _is_dir(root)
-    calls = _calls(root, now_ms) if root is not None and exists else []
+    if known is None:
+        known = survey(root, now_ms=now_ms) if root is not None and exists else _NO_CALLS
     writers = liveness.read_ledgers(root) if root is not None and exists else []
     why_not = None if root is None else obstacle(root)
     health = Health(
@@ -91,10 +124,10 @@ def examine(root: Path | None, *, recording: bool, settings: Settings, now_ms: i
         writable=None if root is None else why_not is None,
         obstacle=why_not,
         free_bytes=None if root is None else shutil.disk_usage(_nearest(root)).free,
-        calls=dict(sorted(Counter(call.status for call in calls).items())),
-        unclosed=sum(_is_unclosed(call) for call in calls),
-        lost=lost_rows(calls, writers),
-        lost_until=lost_until(root, calls, writers) if root is not None else {},
+        calls=dict(sorted(known.by_status.items())),
+        unclosed=known.unclosed,
+        lost=lost_rows(known.lossy, writers),
+        lost_until=lost_until(root, known.lossy, writers) if root is not None else {},
         writers=writers,
         settings=settings,
         unpriced=_mistake(settings.prices, read_book),
@@ -164,10 +197,6 @@ def _touched_ms(root: Path, ledger: Mapping[str, Any]) -> int:
 def _is_unclosed(call: Call) -> bool:
     """Whether a call is abandoned only as it is read; one that was closed says why it ended."""
     return call.status == ABANDONED and call.ended_at_ms is None and call.end_reason is None
-
-
-def _calls(root: Path, now_ms: int) -> list[Call]:
-    return [read_envelope(path, now_ms=now_ms) for path in listing.call_paths(root)]
 
 
 def _writer_id(holder: Mapping[str, Any]) -> str:

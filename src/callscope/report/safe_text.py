@@ -47,12 +47,14 @@ _JSON[0x7F] = "\\u007f"  # plain ASCII for `json`, and a control character for a
 
 def clean(text: object) -> str:
     """One harmless line: sequences and invisible marks go, controls become U+FFFD, line ends a space."""
-    return _SEQUENCE.sub("", str(text)).translate(_ONE_LINE)
+    shown = str(text)
+    # Whatever is taken out is not printable: most texts need no second look.
+    return shown if shown.isprintable() else _SEQUENCE.sub("", shown).translate(_ONE_LINE)
 
 
 def clean_lines(text: str) -> str:
     """The same of text whose line ends and tabs mean something, as in a page."""
-    return _SEQUENCE.sub("", text).translate(_LINES)
+    return text if text.isprintable() else _SEQUENCE.sub("", text).translate(_LINES)
 
 
 def clean_json(document: str) -> str:

@@ -20,7 +20,20 @@ from starlette.staticfiles import StaticFiles
 
 from callscope.errors import CallscopeError, NotFoundError, SettingError
 from callscope.query.query_error import QueryError
-from callscope.web.pages import call_files, call_notes, calls, live, overview
+from callscope.web.api import routes as api
+from callscope.web.pages import (
+    call,
+    call_files,
+    call_notes,
+    calls,
+    completions,
+    cost,
+    errors,
+    health,
+    live,
+    overview,
+    views,
+)
 from callscope.web.safety import Access, Gate
 from callscope.web.site import THEME_COOKIE, THEMES, Site
 
@@ -86,9 +99,22 @@ def create_app(site: Site, *, access: Access | None = None, refreshing: bool = T
 
 
 def _routes() -> list[BaseRoute]:
-    pages: list[BaseRoute] = [*overview.ROUTES, *live.ROUTES, *calls.ROUTES, *call_files.ROUTES, *call_notes.ROUTES]
+    pages: list[BaseRoute] = [
+        *overview.ROUTES,
+        *live.ROUTES,
+        *cost.ROUTES,
+        *errors.ROUTES,
+        *health.ROUTES,
+        *calls.ROUTES,
+        *views.ROUTES,
+        *completions.ROUTES,
+        *call.ROUTES,
+        *call_files.ROUTES,
+        *call_notes.ROUTES,
+    ]
     return [
         *pages,
+        *api.ROUTES,
         Route("/theme", _choose_theme, methods=["POST"]),
         Mount("/static", _Static(directory=STATIC)),
     ]
@@ -128,7 +154,9 @@ def _wait(request: Request, site: Site) -> Response:
     """There is no index yet: nothing was recorded so far, or the archive is about to be read."""
     waiting = Waiting(root=str(site.root), is_missing=not site.root.is_dir())
     if not _wants_page(request):
-        return PlainTextResponse("The archive has not been read yet: ask again\n", 503, headers={"Retry-After": "1"})
+        answer = _say(request, 503, "Not yet", "the archive has not been read yet: ask again")
+        answer.headers["Retry-After"] = "1"
+        return answer
     return site.page(request, "waiting.html", waiting, title="Nothing to show yet")
 
 
@@ -151,6 +179,8 @@ def _mistake_of_ours(request: Request, error: Exception) -> Response:
 
 
 def _say(request: Request, status: int, title: str, message: str, *, column: int | None = None) -> Response:
+    if request.url.path.startswith(api.PREFIX):
+        return api.refuse(message, status, column=column)
     if not _wants_page(request):
         return PlainTextResponse(f"{title}: {message}\n", status)
     trouble = Trouble(
@@ -161,4 +191,4 @@ def _say(request: Request, status: int, title: str, message: str, *, column: int
 
 
 def _wants_page(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(api.PREFIX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,6 +14,7 @@ from starlette.routing import Route
 from callscope import config
 from callscope.errors import NotFoundError, SettingError
 from callscope.index.calls import CallPage, CallRow
+from callscope.index.how_many import how_many
 from callscope.index.index import Index
 from callscope.query import quantities
 from callscope.query.completions import HELP, FieldHelp
@@ -28,6 +30,8 @@ from callscope.web.site import Site
 
 MAX_CSV_ROWS: Final = 100_000
 _CSV_PAGE: Final = 1_000
+_COUNT_SECONDS: Final = 0.2
+"""How long a page waits for the number of all calls."""
 _NEWEST_FIRST: Final = "-started"
 
 
@@ -72,8 +76,9 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     is_built: bool
     """Whether the archive was read once; before, calls may be missing."""
     root: str
+    """The archive, as a shell takes it."""
     total: int | None
-    """Calls on all pages; None: not counted."""
+    """Calls on all pages; None: counting them takes too long."""
     lines: tuple[CallLine, ...]
     columns: dict[str, Column]
     chips: tuple[Link, ...]
@@ -115,7 +120,7 @@ def show(request: Request) -> Response:
         current="Calls",
         asked=asked,
         live="" if problem else "index",
-        styles=("calls.css",),
+        styles=("calls.css", "filter.css"),
         scripts=("filter.js",),
         status=400 if problem else 200,
     )
@@ -143,8 +148,8 @@ def _page(index: Index, asked: Asked) -> CallPage:
         found = index.calls(query)
         if found.next is None and query.cursor is None:
             return msgspec.structs.replace(found, total=len(found.calls))
-        # Words cost a look at what was said in every call that has them.
-        return found if query.words else index.calls(query, count=True)
+        with index._reading() as db:  # noqa: SLF001 -- until the index's own interface has it
+            return msgspec.structs.replace(found, total=how_many(db, query, seconds=_COUNT_SECONDS))
     except NotFoundError:  # no index yet: the page's notice says how far it is
         return CallPage(calls=(), next=None, total=0)
 
@@ -159,21 +164,21 @@ def _pages(index: Index, query: CallQuery, first: CallPage) -> Iterator[tuple[Ca
 
 
 def _without_filter(request: Request, site: Site) -> Asked:
-    """What the links of a page start from whose address is not understood."""
+    """What the links of a page start from whose filter or place in a list is not understood."""
+    name = request.query_params.get("range", ALL)
+    is_known = name in RANGES and name != ALL
     return Asked(
         path=request.url.path,
         text="",
-        range=ALL,
+        range=name if is_known else ALL,
         query=CallQuery(),
         now_ms=site.now_ms(),
         has_own_time=False,
-        parameters={},
+        parameters={"range": name} if is_known else {},
     )
 
 
-def _shown(
-    site: Site, asked: Asked, found: CallPage, lines: tuple[CallLine, ...], *, text: str, problem: str
-) -> Calls:
+def _shown(site: Site, asked: Asked, found: CallPage, lines: tuple[CallLine, ...], *, text: str, problem: str) -> Calls:
     views, views_problem = _views(asked)
     freshness = site.index.freshness
     return Calls(
@@ -182,12 +187,12 @@ def _shown(
         problem=problem,
         has_calls=freshness.calls > 0,
         is_built=freshness.is_built,
-        root=str(site.root),
+        root=shlex.quote(str(site.root)),
         total=found.total,
         lines=lines,
         columns={column.name: column for column in _columns(asked)},
         chips=_chips(asked),
-        quick=_quick(asked, site.target_ms),
+        quick=() if problem else _quick(asked, site.target_ms),
         ranges=_ranges(asked),
         views=views,
         views_problem=views_problem,
