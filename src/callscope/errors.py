@@ -5,6 +5,7 @@
     CallscopeError (Exception)             exit code 1
     ├── SettingError (also ValueError)     exit code 2: a setting is wrong; says which and what to write
     ├── NotFoundError (also LookupError)   exit code 3: no such call, no such root
+    │   └── NoIndexError                   exit code 3: the archive was not read into an index yet
     ├── UnreadableError (also ValueError)  exit code 4: a file cannot be read as what it should be
     └── MissingExtraError (also ImportError)  exit code 5: an optional part is not installed
 
@@ -31,6 +32,10 @@ class NotFoundError(CallscopeError, LookupError):
     """There is no such call or no such archive."""
 
     exit_code = 3
+
+
+class NoIndexError(NotFoundError):
+    """There is no index of the archive yet, or only one that has to be built anew."""
 
 
 class UnreadableError(CallscopeError, ValueError):

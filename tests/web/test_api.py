@@ -10,7 +10,7 @@ import pytest
 import schemathesis
 from dashboards import dashboard, site_of
 from hypothesis import HealthCheck, given, settings
-from recorded import HOSTILE, record_call
+from web_calls import HOSTILE, record_call
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from callscope.web.api.operations import OPERATIONS, Operation

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from dashboards import dashboard, site_of
-from recorded import HOSTILE, record_call
+from web_calls import HOSTILE, record_call
 
 from callscope import CallLogger
 from callscope.archive.reader import read_call

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from dashboards import dashboard
-from recorded import record_call
+from web_calls import record_call
 
 from callscope.web.safety import COOKIE, Access
 

@@ -20,7 +20,7 @@ from typing import Final
 from urllib.parse import quote
 
 from callscope.archive.replace import FILE_MODE, make_dir
-from callscope.errors import CallscopeError, NotFoundError, SettingError, UnreadableError
+from callscope.errors import CallscopeError, NoIndexError, SettingError, UnreadableError
 from callscope.index.place import NAME
 
 try:
@@ -81,11 +81,11 @@ def readable(place: Path, *, root: Path) -> sqlite3.Connection:
     """Open the index for reading alone. It may be used by any thread, by one at a time.
 
     Raises:
-        NotFoundError: there is none yet, or only one of an older schema or another archive.
+        NoIndexError: there is none yet, or only one of an older schema or another archive.
         UnreadableError: a newer callscope made the file, or it is damaged.
     """
     if not place.exists():
-        raise NotFoundError(f"there is no index of {root} yet at {place}")
+        raise NoIndexError(f"there is no index of {root} yet at {place}")
     try:
         db = _connect_to_read(place)
     except sqlite3.DatabaseError as error:
@@ -93,7 +93,7 @@ def readable(place: Path, *, root: Path) -> sqlite3.Connection:
     try:
         version = _version(db, place)
         if version < SCHEMA or _about(db, "root") != _name_of(root):
-            raise NotFoundError(f"the index at {place} is not up to date, or is of another archive than {root}")
+            raise NoIndexError(f"the index at {place} is not up to date, or is of another archive than {root}")
     except sqlite3.DatabaseError as error:
         db.close()
         raise explain(error, place) from error

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from callscope.errors import CallscopeError, NotFoundError, SettingError
+from callscope.errors import CallscopeError, NoIndexError, NotFoundError, SettingError
 from callscope.query.query_error import QueryError
 from callscope.web.api import routes as api
 from callscope.web.pages import (
@@ -143,7 +143,7 @@ async def _choose_theme(request: Request) -> Response:
 
 def _callscope_error(request: Request, error: Exception) -> Response:
     site: Site = request.app.state.site
-    if isinstance(error, NotFoundError) and not site.index.place.exists():
+    if isinstance(error, NoIndexError):
         return _wait(request, site)
     status, title = next((status, title) for kind, status, title in _STATUS if isinstance(error, kind))
     column = error.column if isinstance(error, QueryError) else None

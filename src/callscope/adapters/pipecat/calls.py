@@ -65,7 +65,7 @@ class PipelineCall:
         playing = Playing(log, self._syntheses)
         self._speech = Speech(log, services, self._errors, playing, turn_frames=turn_frames)
         recorder = find_sound(worker.pipeline)
-        self._sound = Sound(log, recorder, now_ms) if recorder is not None else None
+        self._sound = Sound(log, recorder, self._began_ms) if recorder is not None else None
         metrics = Metrics(log, services, self._inferences, self._syntheses)
         # The order matters: an error marks its request before the request ends, a response starts after the
         # caller's turn before it was written.
@@ -79,7 +79,12 @@ class PipelineCall:
                 Tools(log).handlers(),
                 metrics.handlers(),
             ],
-            every=[self._inferences.every_push(), self._syntheses.every_push(), self._speech.every_push()],
+            every=[
+                self._inferences.every_push(),
+                self._syntheses.every_push(),
+                self._speech.every_push(),
+                self._sound.every_push() if self._sound is not None else {},
+            ],
         )
         self._listen(worker.pipeline)
 
@@ -87,7 +92,7 @@ class PipelineCall:
         """The pipeline is gone: write what is open and end the call."""
         now = self._now_ms()
         if self._sound is not None:
-            self._sound.look()
+            self._sound.finish(now)
         self._inferences.finish(now)
         self._syntheses.finish(now)
         self._speech.finish(now)
@@ -104,7 +109,6 @@ class PipelineCall:
             self._log.end(status="failed", error=NEVER_STARTED, reason=self._reason, at_ms=now)
 
     def _handlers(self) -> Handlers:
-        look = self._on_sign_of_life
         return {
             "StartFrame": self._on_start,
             "ClientConnectedFrame": self._on_connected,
@@ -122,18 +126,10 @@ class PipelineCall:
             "OutputDTMFUrgentFrame": self._event(events.DTMF, {"by": "agent"}),
             "ServiceUpdateSettingsFrame": self._on_settings,
             "LLMContextSummaryResultFrame": self._event(events.CONTEXT_SUMMARIZED),
-            "UserSpeakingFrame": look,
-            "BotSpeakingFrame": look,
-            "UserStoppedSpeakingFrame": look,
-            "BotStoppedSpeakingFrame": look,
         }
 
     def _event(self, kind: str, told: dict[str, Any] | None = None) -> Callable[[Any, float], None]:
         return lambda _data, at_ms: self._log.event(kind, told, at_ms=at_ms)
-
-    def _on_sign_of_life(self, _data: Any, _at_ms: float) -> None:
-        if self._sound is not None:
-            self._sound.look()
 
     def _on_start(self, _data: Any, _at_ms: float) -> None:
         self._started = True

@@ -1,8 +1,8 @@
-"""The sound of a pipeline's `AudioBufferProcessor`, kept while the call runs.
+"""The sound of a call that has an `AudioBufferProcessor`, put together by the moments at which its frames passed.
 
-That processor hands its sound out when its ``buffer_size`` is reached, which by default is at the end only, so a
-killed call would leave none. Its size is not changed here: that would cut what the application's own handlers get into
-pieces. Instead what both of its tracks have in common is copied now and then; that part no longer changes.
+What that processor puts together itself is not taken. It pads each side up to the other whenever one of them is a
+little late, and fills in silence for a stall though the sound that was late still comes: its tracks grow longer than
+the call, by a second or two in twenty on a busy machine. So only what it is told is taken, and whether it records.
 """
 
 from __future__ import annotations
@@ -11,68 +11,139 @@ from array import array
 from typing import TYPE_CHECKING, Any, Final
 
 from callscope.adapters.pipecat.services import class_names, walk
+from callscope.adapters.pipecat.side import Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from callscope.adapters.pipecat.handlers import Handlers
     from callscope.recorder.call_log import CallLog
 
 _PROCESSOR: Final = "AudioBufferProcessor"
-_SAMPLE_BYTES: Final = 2
-_CHUNK_SECONDS: Final = 0.5
+_CHUNK_MS: Final = 500
+_LAG_MS: Final = 1_000
+"""Sound is written this much later: by then what was late has come, and what was cut off is known."""
+_PATIENCE_MS: Final = 5_000
+"""So long the caller's sound may fail to come before its place is taken for silence."""
+_PAUSE_MS: Final = 5_000
+"""A longer silence of both sides is left to the recorder to fill."""
 
 
 class Sound:
-    """Keeps one processor's two tracks as caller left, agent right, whatever it makes of them itself.
+    """Keeps what reaches one processor as caller left, agent right, whatever it makes of that itself.
 
     Args:
         log: the call.
         processor: Pipecat's `AudioBufferProcessor`.
-        now_ms: Unix milliseconds by the pipeline's clock.
+        began_ms: Unix milliseconds of the call's start, before which there is no sound.
     """
 
-    def __init__(self, log: CallLog, processor: Any, now_ms: Callable[[], float]) -> None:
+    def __init__(self, log: CallLog, processor: Any, began_ms: float) -> None:
         self._log = log
         self._processor = processor
-        self._now_ms = now_ms
-        self._began_ms: float | None = None
-        self._kept_frames = 0
-        self._buffer: object = None
-        self._copied = 0
-        processor.add_event_handler("on_track_audio_data", self._on_tracks)
+        self._began_ms = began_ms
+        self._sample_rate = 0
+        self._caller = self._agent = Side(0)
+        self._agent_starts_ms: float | None = None
+        self._run_began_ms: float | None = None
+        self._run_samples = 0
+        self._until_ms = self._looked_ms = began_ms
 
-    def look(self) -> None:
-        """Copy what is new and final, if there is enough of it. A few microseconds when there is not."""
-        caller: bytearray | None = getattr(self._processor, "_user_audio_buffer", None)
-        agent: bytearray | None = getattr(self._processor, "_bot_audio_buffer", None)
-        sample_rate = self._processor.sample_rate
-        if caller is None or agent is None or not sample_rate:
+    def every_push(self) -> Handlers:
+        """What to do at every push; only those into the processor count."""
+        return {
+            "InputAudioRawFrame": self._on_caller,
+            "OutputAudioRawFrame": self._on_agent,
+            "BotStartedSpeakingFrame": self._on_agent_starts,
+            "BotStoppedSpeakingFrame": self._on_agent_stops,
+            "InterruptionFrame": self._on_interruption,
+        }
+
+    def finish(self, at_ms: float) -> None:
+        """The call is over: write what waits."""
+        self._agent.cut(at_ms)
+        ends = [end for side in (self._caller, self._agent) if (end := side.end_ms) is not None]
+        if ends:
+            self._write(max(ends))
+        self._end_run()
+
+    def _on_caller(self, data: Any, at_ms: float) -> None:
+        if data.destination is self._processor and self._records(data.frame):
+            self._look(at_ms)
+            self._caller.spoken(data.frame, at_ms)
+
+    def _on_agent(self, data: Any, at_ms: float) -> None:
+        if data.destination is self._processor and self._records(data.frame):
+            self._look(at_ms)
+            starts_ms, self._agent_starts_ms = self._agent_starts_ms, None
+            self._agent.played(data.frame, at_ms if starts_ms is None else starts_ms)
+
+    def _on_agent_starts(self, data: Any, at_ms: float) -> None:
+        """A transport may tell of a sound when it has been played; of its start it tells before."""
+        if data.destination is self._processor:
+            self._agent_starts_ms = at_ms
+
+    def _on_agent_stops(self, data: Any, _at_ms: float) -> None:
+        if data.destination is self._processor:
+            self._agent_starts_ms = None
+
+    def _on_interruption(self, data: Any, at_ms: float) -> None:
+        if data.destination is self._processor:
+            self._agent.cut(at_ms)
+
+    def _records(self, frame: Any) -> bool:
+        """Whether the application has this frame recorded."""
+        if not (self._processor._recording and frame.audio):  # noqa: SLF001 -- it has no public name
+            return False
+        if not self._sample_rate:
+            self._sample_rate = self._processor.sample_rate
+            self._caller, self._agent = Side(self._sample_rate), Side(self._sample_rate)
+        return True
+
+    def _look(self, now_ms: float) -> None:
+        """Write what is final, twice a second."""
+        if now_ms - self._looked_ms < _CHUNK_MS:
             return
-        if caller is not self._buffer:  # a new one since the last was handed out
-            self._buffer, self._copied = caller, 0
-        end = min(len(caller), len(agent))
-        if end - self._copied >= _CHUNK_SECONDS * sample_rate * _SAMPLE_BYTES:
-            start, self._copied = self._copied, end
-            self._keep(bytes(caller[start:end]), bytes(agent[start:end]), sample_rate)
+        self._looked_ms = now_ms
+        came_ms = self._caller.end_ms
+        here_ms = self._until_ms if came_ms is None else came_ms
+        self._write(min(now_ms - _LAG_MS, max(here_ms, now_ms - _PATIENCE_MS)))
 
-    def _on_tracks(self, _processor: Any, caller: bytes, agent: bytes, sample_rate: int, _num_channels: int) -> None:
-        start, self._copied = self._copied, 0
-        self._buffer = None
-        self._keep(bytes(caller[start:]), bytes(agent[start:]), sample_rate)
-
-    def _keep(self, caller: bytes, agent: bytes, sample_rate: int) -> None:
-        size = max(len(caller), len(agent)) // _SAMPLE_BYTES * _SAMPLE_BYTES
-        frames = size // _SAMPLE_BYTES
-        if not frames:
+    def _write(self, until_ms: float) -> None:
+        """Write up to a moment; nothing when no sound waits."""
+        waiting = [first for side in (self._caller, self._agent) if (first := side.first_ms) is not None]
+        first_ms = max(self._began_ms, min(waiting, default=until_ms))
+        if first_ms >= until_ms:
             return
-        if self._began_ms is None:
-            self._began_ms = self._now_ms() - frames * 1000 / sample_rate
-        both = array("h", bytes(size * 2))
-        both[0::2] = array("h", caller[:size].ljust(size, b"\0"))
-        both[1::2] = array("h", agent[:size].ljust(size, b"\0"))
-        at_ms = self._began_ms + self._kept_frames * 1000 / sample_rate
-        self._kept_frames += frames
-        self._log.audio(both.tobytes(), sample_rate=sample_rate, channels=2, at_ms=at_ms)
+        if self._run_began_ms is None or first_ms - self._until_ms > _PAUSE_MS:
+            self._end_run()
+            self._begin_run(first_ms)
+        if until_ms > self._until_ms:
+            self._until_ms = until_ms
+            self._caller.take(until_ms)
+            self._agent.take(until_ms)
+            self._keep()
+
+    def _begin_run(self, at_ms: float) -> None:
+        self._run_began_ms = self._until_ms = at_ms
+        self._run_samples = 0
+        self._caller.begin(at_ms)
+        self._agent.begin(at_ms)
+
+    def _end_run(self) -> None:
+        if self._run_began_ms is not None:
+            self._caller.end()
+            self._agent.end()
+            self._keep()
+
+    def _keep(self) -> None:
+        samples = min(self._caller.ready_samples, self._agent.ready_samples)
+        if not samples or self._run_began_ms is None:
+            return
+        both = array("h", bytes(samples * 4))
+        both[0::2] = array("h", self._caller.give(samples))
+        both[1::2] = array("h", self._agent.give(samples))
+        at_ms = self._run_began_ms + self._run_samples * 1000 / self._sample_rate
+        self._run_samples += samples
+        self._log.audio(both.tobytes(), sample_rate=self._sample_rate, channels=2, at_ms=at_ms)
 
 
 def find(pipeline: Any) -> Any | None:

@@ -18,7 +18,7 @@ from callscope.web.call.spans import Span
 from callscope.web.call.tool_calls import ToolCall
 from callscope.web.call.values import short
 
-_MOST: Final = 260
+_MOST: Final = 200
 """Bars of a lane for each look; beyond, neighbours become one."""
 _LEAST_SHARE: Final = 0.1
 """Percent of the axis that a bar is wide at least; its outline adds a pixel and a half."""

@@ -38,12 +38,18 @@ function nextProblem() {
   next.scrollIntoView({ block: "nearest" });
 }
 
-async function preview() {
+// The call that is at, when its page is another one.
+function ahead() {
   const link = document.querySelector("[data-row].at a[href]");
+  return link && new URL(link.href).pathname !== location.pathname ? link : null;
+}
+
+async function preview() {
   const known = document.getElementById("preview");
   if (known) { known.remove(); return; }
-  if (!link) return;
+  const link = ahead();
   const answer = await fetch(link.href, { headers: { accept: "text/html" } });
+  if (link !== ahead() || document.getElementById("preview")) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const aside = document.createElement("aside");
   aside.id = "preview";
@@ -53,7 +59,14 @@ async function preview() {
     const part = page.getElementById(id);
     if (part) aside.append(document.adoptNode(part));
   }
-  for (const each of aside.querySelectorAll("[id], [data-part], [data-row]")) { each.removeAttribute("id"); each.removeAttribute("data-part"); each.removeAttribute("data-row"); }
+  for (const each of aside.querySelectorAll("*")) {
+    for (const name of ["id", "data-part", "data-row", "aria-labelledby"]) each.removeAttribute(name);
+  }
+  for (const each of aside.querySelectorAll("a[href]")) each.href = new URL(each.getAttribute("href"), link.href).href;
+  for (const sheet of page.querySelectorAll('link[rel="stylesheet"]')) {
+    const href = sheet.getAttribute("href");
+    if (!document.querySelector(`link[href="${CSS.escape(href)}"]`)) document.head.append(document.adoptNode(sheet));
+  }
   document.querySelector("main").append(aside);
 }
 
@@ -84,7 +97,7 @@ document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]")) return;
   const does = KEYS[event.key];
   if (!does) return;
-  if (event.key === " " && event.target.closest("button, a, summary, audio") && !event.target.closest("[data-row]")) return;
+  if (event.key === " " && (event.target.closest("button, summary, audio") || !(document.querySelector("audio, #preview") || ahead()))) return;
   if (event.key.startsWith("Arrow") && event.target.closest("audio, .scroll, [role=slider]")) return;
   event.preventDefault();
   does();

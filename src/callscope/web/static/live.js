@@ -4,11 +4,13 @@
 const about = document.body.dataset.live;
 const channel = new BroadcastChannel("callscope");
 const LEAST_MS = { index: 2000, call: 300 };
+const AGAIN_MS = 5000;
 let generation = Number(document.body.dataset.generation || 0);
 let timer = 0;
 let busy = false;
 let again = false;
 let last = 0;
+let state = "";
 let ahead = Date.now() - Number(document.body.dataset.now);  // of this clock against the server's
 
 function concerns(name, value) {
@@ -22,7 +24,11 @@ function concerns(name, value) {
 }
 
 function heard({ name, value }) {
-  if (name === "state") return showState(value);
+  if (name === "state") {
+    if (about && state === "reconnecting" && value === "live") schedule(0);  // nobody told what happened meanwhile
+    state = value;
+    return showState(value);
+  }
   if (about && concerns(name, value)) schedule(LEAST_MS[name]);
 }
 
@@ -91,14 +97,20 @@ function tell(name, value) {
 }
 
 function listen() {
-  return new Promise(() => {
-    const source = new EventSource("/events");
+  let source = null;
+  function connect() {
+    source = new EventSource("/events");
     for (const name of ["index", "call"]) source.addEventListener(name, (event) => tell(name, JSON.parse(event.data)));
     source.addEventListener("open", () => tell("state", "live"));
-    source.addEventListener("error", () => tell("state", "reconnecting"));
-    addEventListener("pagehide", () => source.close());
-    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-  });
+    source.addEventListener("error", () => {
+      tell("state", "reconnecting");
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_MS);  // it was refused: a browser gives up
+    });
+  }
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  connect();
+  return new Promise(() => {});
 }
 
 function showState(state) {

@@ -102,7 +102,7 @@ function clicked(event) {
   if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.target.closest("a[href]");
   if (link) {
-    const to = new URL(link.href);
+    const to = new URL(link.getAttribute("href"), location.href);  // an SVG link's href is no string
     const t = Number(to.searchParams.get("t") ?? NaN);
     // While it plays, a link to a moment of this page goes there without loading the page again.
     if (audio.paused || to.pathname !== location.pathname || !Number.isFinite(t)) return;
