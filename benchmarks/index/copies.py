@@ -10,10 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from callscope.archive import listing
 from callscope.archive.paths import CALLS
 from callscope.clock import now_ms
 from callscope.index import database
+from callscope.index.call_waits import row_of
 from callscope.index.extract import CallRows, Row
 from callscope.index.ingest import Ingest
 from callscope.index.readers import Readers
@@ -27,7 +30,8 @@ _P50_AT, _WORST_AT = 18, 21
 _BEGAN_AT, _ANSWERED_AT, _RESPONSE_AT, _UNEXPLAINED_AT = 2, 3, 4, 16
 """In a row of ``exchange``."""
 _INTERRUPTED_AT: Final = 6
-_TURN_AT: Final = 2
+_TURN_AT: Final = 1
+"""The moment, in a turn of ``detail``."""
 
 
 def fill(root: Path, place: Path, *, copies: int) -> int:
@@ -64,13 +68,22 @@ def copy(rows: CallRows, number: int) -> CallRows:
         call[at] = _later(call[at], later_ms)
     for at in range(_P50_AT, _WORST_AT + 1):
         call[at] = _slower(call[at], pace)
+    exchanges = tuple(_exchange(exchange, later_ms, pace) for exchange in rows.exchanges)
     return rows._replace(
         call=tuple(call),
-        turns=tuple((*turn[:_TURN_AT], _later(turn[_TURN_AT], later_ms), *turn[_TURN_AT + 1 :]) for turn in rows.turns),
-        exchanges=tuple(_exchange(exchange, later_ms, pace) for exchange in rows.exchanges),
+        exchanges=exchanges,
+        waits=row_of(exchanges),
         errors=tuple((error[0], _later(error[1], later_ms), *error[2:]) for error in rows.errors),
-        events=(),
+        event_types="[]",
+        details=tuple((_turns(turns, later_ms), *others, "[]") for turns, *others, _ in rows.details),
     )
+
+
+def _turns(block: str, later_ms: int) -> str:
+    turns = msgspec.json.decode(block)
+    for turn in turns:
+        turn[_TURN_AT] = _later(turn[_TURN_AT], later_ms)
+    return msgspec.json.encode(turns).decode()
 
 
 def _exchange(row: Row, later_ms: int, pace: float) -> Row:

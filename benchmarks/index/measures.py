@@ -21,6 +21,7 @@ from callscope.archive.reader import read_call
 from callscope.clock import now_ms
 from callscope.index import database
 from callscope.index.extract import rows_of
+from callscope.index.grains import WHOLE
 from callscope.index.refresh import refresh
 from callscope.index.rollups import recompute
 
@@ -69,11 +70,11 @@ def phases(root: str, place: str) -> dict[str, Any]:
     database.bulk(db, on=True)
     words_s = _cpu_s(lambda: db.execute("INSERT INTO document_word (document_word) VALUES ('rebuild')"))
     trigrams_s = _cpu_s(lambda: db.execute("INSERT INTO document_trigram (document_trigram) VALUES ('rebuild')"))
-    hours = [hour for (hour,) in db.execute("SELECT DISTINCT start_ms FROM hour")]
+    cells = db.execute("SELECT start_ms, dimensions FROM hour WHERE grain = ?", (WHOLE,)).fetchall()
     db.execute("BEGIN")
     db.execute("DELETE FROM hour")
     db.execute("DELETE FROM day_sum")
-    sums_s = _cpu_s(lambda: recompute(db, hours))
+    sums_s = _cpu_s(lambda: recompute(db, cells))
     db.execute("ROLLBACK")
     db.close()
     steps = {

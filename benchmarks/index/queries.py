@@ -15,6 +15,8 @@ from callscope.index.calls import calls
 from callscope.index.compare import compare
 from callscope.index.error_groups import error_groups
 from callscope.index.search import search
+from callscope.index.slowest import slowest
+from callscope.index.spend import spend
 from callscope.index.trends import trends
 from callscope.query.language import parse
 
@@ -45,8 +47,8 @@ def _search(text: str, *, ranked: bool = False) -> Ask:
     return lambda db: search(db, parse(text, now_ms=END_MS), ranked=ranked)
 
 
-def _trends(text: str, *by: str) -> Ask:
-    return lambda db: trends(db, parse(text, now_ms=END_MS), by=by, now_ms=END_MS)
+def _trends(text: str, *by: str, stages: bool = True) -> Ask:
+    return lambda db: trends(db, parse(text, now_ms=END_MS), by=by, now_ms=END_MS, stages=stages)
 
 
 def _open(db: sqlite3.Connection) -> list[Any]:
@@ -135,6 +137,9 @@ QUESTIONS: Final = (
         f"SELECT {_HOUR}, count(DISTINCT c.id), {_WAITS} {_JOINED} AND c.agent = 'orders' AND "
         f"c.started_at_ms >= {_WEEK_MS} GROUP BY 1",
     ),
+    Question("trends: 30 days by hour, without stages", "trends", _trends(_MONTH, "hour", stages=False), None),
+    Question("spend: 30 days by day and provider", "trends", lambda db: spend(db, parse(_MONTH, now_ms=END_MS)), None),
+    Question("the 50 longest waits of 30 days", "page", lambda db: slowest(db, parse(_MONTH, now_ms=END_MS)), None),
     Question(
         "trends: 30 days by day of calls dearer than 5 cents (exact)", "", _trends(f"cost>0.05 {_MONTH}", "day"),
         f"SELECT {_DAY}, count(DISTINCT c.id), {_WAITS} {_JOINED} AND c.cost_usd > 0.05 "

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import WIDE, Browser, Dashboard, Error, Open, Page, Serve, sync_playwright
+from shown_calls import Shown, record
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from callscope.index.index import Index
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ADDRESS = re.compile(r"http://\S+")
-
-Serve = Callable[[Path], str]
+ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 
 
 def _chromium() -> str | None:
@@ -27,52 +24,72 @@ def _chromium() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
         try:
-            found = driver.chromium.launch(
-                executable_path=_chromium(), args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-            )
-        except playwright.Error:
+            found = driver.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
+        except Error:
             pytest.skip("there is no Chromium: scripts/chromium says how to get one")
         yield found
         found.close()
 
 
+@pytest.fixture(scope="session")
+def shown(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """A dashboard of the calls of `shown_calls`; nobody adds a call to it."""
+    kept = tmp_path_factory.mktemp("shown")
+    paths = record(kept / "calls")
+    Index.open(kept / "calls", place=kept / "index.sqlite").refresh()
+    dashboard = Dashboard(kept / "calls", kept)
+    yield Shown(address=dashboard.address, paths=paths)
+    dashboard.stop()
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Serves an archive, and tells the dashboard's address."""
-    processes: list[subprocess.Popen[str]] = []
+    """Serves archives of the test's own."""
+    dashboards: list[Dashboard] = []
 
-    def start(root: Path) -> str:
-        command = [sys.executable, "-m", "callscope", "serve", "--root", str(root), "--port", "0"]
-        environ = os.environ | {"CALLSCOPE_INDEX": str(tmp_path / "index.sqlite")}
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environ)
-        processes.append(process)
-        assert process.stderr is not None
-        found = ADDRESS.search(process.stderr.readline())
-        assert found is not None
-        return found[0].rstrip("/")
+    def start(root: Path, *, port: int = 0) -> Dashboard:
+        dashboards.append(Dashboard(root, tmp_path, port=port))
+        return dashboards[-1]
 
     yield start
-    for process in processes:
-        process.terminate()
-        _, told = process.communicate(timeout=20)
-        assert told == "", f"the dashboard said: {told}"
+    for dashboard in dashboards:
+        dashboard.stop()
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page; in the end, nothing was asked of anybody else, and nothing went wrong in it."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
-    found = context.new_page()
+def wrong() -> list[str]:
+    """What the pages complained about so far; a test that expects something takes it out."""
+    return []
+
+
+@pytest.fixture
+def open_page(browser: Browser, wrong: list[str]) -> Iterator[Open]:
+    """Opens pages; in the end, nothing was asked of anybody else, and nothing went wrong in them."""
+    contexts = []
     asked: list[str] = []
-    wrong: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
-    found.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
-    found.on("pageerror", lambda error: wrong.append(str(error)))
-    yield found
-    own = {"/".join(url.split("/")[:3]) for url in asked}
-    context.close()
-    assert {origin for origin in own if not origin.startswith("http://127.0.0.1:")} <= {"blob:http:", "data:"}
+
+    def begin(**options: Any) -> Page:
+        context = browser.new_context(**{"viewport": WIDE, **options})
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        context.on("request", lambda request: asked.append(request.url))
+        context.on("console", lambda told: wrong.append(told.text) if told.type in {"error", "warning"} else None)
+        context.on("weberror", lambda told: wrong.append(str(told.error)))
+        context.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
+        return context.new_page()
+
+    yield begin
+    for context in contexts:
+        context.close()
+    foreign = [url for url in asked if not url.startswith(("http://127.0.0.1:", "file://", "blob:http://127.0.0.1:"))]
+    assert foreign == []
     assert wrong == []
+
+
+@pytest.fixture
+def page(open_page: Open) -> Page:
+    """A page in a wide window."""
+    return open_page()

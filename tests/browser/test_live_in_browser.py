@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+from browsing import Page, Serve
 
 from callscope import CallLogger
 
-if TYPE_CHECKING:
-    from conftest import Serve
-
 
 def test_a_call_shows_up_goes_on_and_ends_without_the_page_being_loaded_again(
-    tmp_path: Path, serve: Serve, page: Any
+    tmp_path: Path, serve: Serve, page: Page
 ) -> None:
     root = tmp_path / "calls"
     logger = CallLogger(root=root)
-    page.goto(serve(root) + "/live")
+    page.goto(serve(root).address + "/live")
     page.get_by_text("No call is in progress").wait_for()
     page.evaluate("window.sameDocument = true")
 
@@ -32,10 +30,10 @@ def test_a_call_shows_up_goes_on_and_ends_without_the_page_being_loaded_again(
     assert page.evaluate("window.sameDocument")
 
 
-def test_tabs_of_one_browser_share_one_stream(tmp_path: Path, serve: Serve, page: Any) -> None:
+def test_tabs_of_one_browser_share_one_stream(tmp_path: Path, serve: Serve, page: Page) -> None:
     root = tmp_path / "calls"
     logger = CallLogger(root=root)
-    address = serve(root)
+    address = serve(root).address
     streams: list[str] = []
     page.context.on("request", lambda request: streams.append(request.url) if "/events" in request.url else None)
     page.goto(f"{address}/live")
@@ -53,10 +51,10 @@ def test_tabs_of_one_browser_share_one_stream(tmp_path: Path, serve: Serve, page
     assert len(streams) == 1
 
 
-def test_when_the_listening_tab_is_closed_another_one_listens(tmp_path: Path, serve: Serve, page: Any) -> None:
+def test_when_the_listening_tab_is_closed_another_one_listens(tmp_path: Path, serve: Serve, page: Page) -> None:
     root = tmp_path / "calls"
     logger = CallLogger(root=root)
-    address = serve(root)
+    address = serve(root).address
     first = page.context.new_page()
     first.goto(f"{address}/live")
     first.get_by_text("● live").wait_for()

@@ -58,6 +58,17 @@ def test_a_query_says_of_which_calls_and_a_limit_how_many(tmp_path: Path) -> Non
     }
 
 
+def test_it_says_how_many_groups_there_are_more(tmp_path: Path) -> None:
+    write(tmp_path, "one", errors=[Error(f"{word} failed") for word in ("disk", "voice", "line")])
+
+    done = run("errors", "--limit", "1", "--root", str(tmp_path))
+
+    assert done.stderr == "1 group shown, and 2 more: --limit 3\n"
+    assert run("errors", "--limit", "3", "--root", str(tmp_path)).stderr == ""
+    assert ask("errors", "--limit", "1", root=tmp_path)["more"] == 2
+    assert ask("errors", root=tmp_path)["more"] == 0
+
+
 def test_no_errors_are_said_to_be_none(tmp_path: Path) -> None:
     write(tmp_path, "fine")
 

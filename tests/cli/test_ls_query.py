@@ -3,8 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from asked_calls import ask, many, small_archive
-from sample_calls import run
+from asked_calls import Error, Said, ask, cost_line, many, small_archive, write
+from rich.cells import cell_len
+from rich.text import Text
+from sample_calls import run, run_on_terminal
+
+from callscope.query.query import SORTS
 
 
 def names(document: dict[str, list[dict[str, str]]]) -> list[str]:
@@ -44,6 +48,24 @@ def test_it_is_sorted_and_paged_as_the_query_says(tmp_path: Path) -> None:
     assert seen == whole
     assert len(whole) == 12
     assert page["next"] is None
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+@pytest.mark.parametrize("sort", SORTS)
+def test_what_calls_are_sorted_by_is_shown_at_any_width(tmp_path: Path, sort: str, columns: int) -> None:
+    lines = [cost_line("stt", "deepgram", "0.5")]
+    write(tmp_path, "a-call-with-a-long-name", said=[Said("a", wait_ms=900)] * 2, lines=lines)
+    write(tmp_path, "b", said=[Said("a", wait_ms=2345)], lines=lines, errors=[Error("refused")], agent="other-desk")
+
+    names, *rows = run_on_terminal("ls", f"sort:-{sort}", "--root", str(tmp_path), columns=columns).splitlines()[-3:]
+
+    heading = {"started": "STARTED UTC", "ended": "ENDED UTC", "duration": "LENGTH"}.get(sort, sort.upper())
+    assert heading in names
+    assert all(cell_len(Text.from_ansi(line).plain) <= columns for line in (names, *rows))
+    if sort in {"p50", "p95", "p99", "worst"}:
+        assert "2.35 s" in rows[0] or "2.34 s" in rows[0]
+    if sort == "agent":
+        assert ["other-desk" in row for row in rows] == [True, False]
 
 
 def test_options_narrow_a_query(tmp_path: Path) -> None:

@@ -126,9 +126,46 @@ def test_an_index_that_can_no_longer_be_written_is_still_read(tmp_path: Path) ->
         assert "could not be brought up to date" in done.stderr
 
 
+def test_the_search_for_parts_of_words_can_be_switched_off_and_on(tmp_path: Path) -> None:
+    write(tmp_path, "one", said=[Said("I want a refund")])
+    settle(tmp_path)
+    ask("search", "efun", root=tmp_path)
+
+    off = run("reindex", "--no-search", "--root", str(tmp_path))
+    asked = run("search", "efun", "--root", str(tmp_path))
+    ranked = ask("search", "refund", "--ranked", root=tmp_path)["hits"]
+    again = ask("reindex", "--search", root=tmp_path)
+
+    assert (off.returncode, "1 as they were" in off.stdout) == (0, True)
+    assert (asked.returncode, "callscope reindex --search" in asked.stderr) == (2, True)
+    assert len(ranked) == 1
+    assert (again["read"], again["unchanged"]) == (0, 1)
+    assert len(ask("search", "efun", root=tmp_path)["hits"]) == 1
+
+
 def test_there_has_to_be_an_archive(tmp_path: Path) -> None:
     assert run("reindex", "--root", str(tmp_path / "none")).returncode == 3
     assert run("reindex").returncode == 2
-    assert (
-        run("search", "x", environ={"PATTER_LOG_DIR": str(tmp_path), "CALLSCOPE_INDEX": "/dev/null/x"}).returncode == 2
-    )
+
+
+def test_where_an_index_cannot_be_kept_it_is_said_and_the_answer_is_given(tmp_path: Path) -> None:
+    write(tmp_path / "root", "one")
+    environ = {"CALLSCOPE_INDEX": "/dev/null/x", "TMPDIR": str(tmp_path)}
+
+    asked = run("ls", "agent:front-desk", "--root", str(tmp_path / "root"), environ=environ)
+    made = run("reindex", "--root", str(tmp_path / "root"), environ=environ)
+
+    assert (asked.returncode, "one" in asked.stdout, asked.stderr.count("\n")) == (0, True, 1)
+    assert asked.stderr.startswith("note: the index cannot be kept at /dev/null/x")
+    assert (made.returncode, made.stderr.startswith("callscope: the index cannot be kept")) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["root"]
+
+
+def test_a_setting_among_the_calls_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "one")
+    environ = {"CALLSCOPE_INDEX": str(tmp_path / "calls" / "2026" / "index.sqlite")}
+
+    for args in (["ls", "agent:front-desk"], ["reindex"]):
+        done = run(*args, "--root", str(tmp_path), environ=environ)
+
+        assert (done.returncode, "among the calls" in done.stderr) == (2, True)

@@ -35,6 +35,16 @@ def test_the_same_as_json_and_as_csv(tmp_path: Path) -> None:
     assert document["complete"] is True
 
 
+@pytest.mark.parametrize("statement", [";", " ", "-- only a comment", "/* one */ ;"])
+def test_no_statement_is_a_mistake(tmp_path: Path, statement: str) -> None:
+    write(tmp_path, "one")
+
+    done = run("sql", "--root", str(tmp_path), "--", statement)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "SELECT agent, count(*) FROM calls" in done.stderr
+
+
 def test_what_is_unknown_is_a_dash_and_in_json_null(tmp_path: Path) -> None:
     write(tmp_path, "one")
     statement = "SELECT cost_usd, x'00ff' AS raw FROM call"

@@ -145,6 +145,28 @@ def test_a_query_narrows_it(tmp_path: Path) -> None:
     assert ask("stats", "refund", root=tmp_path)["rows"][0]["calls"] >= 1
 
 
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["stats", "refund sort:-cost"], "sort means nothing here: every call that fits is counted"),
+        (["stats", "refund limit:5"], "limit means nothing here"),
+        (["compare", "refund sort:-cost", "agent:b"], "sort means nothing here"),
+        (["compare", "agent:b", "refund limit:5"], "limit means nothing here"),
+        (["errors", "refund limit:5"], "--limit says how many groups"),
+        (["errors", "refund sort:-cost"], "the commonest group comes first"),
+        (["search", "refund sort:-cost"], "the newest call comes first"),
+    ],
+)
+def test_an_order_that_means_nothing_is_pointed_at(tmp_path: Path, args: list[str], told: str) -> None:
+    write(tmp_path, "a")
+
+    done = run(*args, "--root", str(tmp_path))
+
+    problem, query, caret = done.stderr.splitlines()
+    assert (done.returncode, told in problem) == (2, True)
+    assert (query.strip(), caret) == (next(arg for arg in args if "refund" in arg), "         ^")
+
+
 def test_no_calls_are_no_error(tmp_path: Path) -> None:
     assert run("stats", "--root", str(tmp_path)).stdout == f"No calls yet in {tmp_path}\n"
     assert run("stats", "--by", "day", "failed", "--root", str(tmp_path)).stdout == f"No calls match in {tmp_path}\n"

@@ -9,6 +9,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import callscope.index
+from callscope.index import call_waits
+from callscope.index.grains import WHOLE, number_of
+from callscope.index.rollups import Cell
 from callscope.query.query import STAGES
 
 HOUR_MS = 3_600_000
@@ -78,6 +81,7 @@ def put(
         "interruptions": sum(wait.interrupted for wait in waits),
         "errors": errors,
         "cost_usd": cost_usd,
+        "worst_ms": max((wait.response_ms or 0 for wait in real if wait.answered and wait.response_ms), default=None),
         "unpriced": unpriced,
         "lost": 0,
         "has_recording": 0,
@@ -85,18 +89,23 @@ def put(
         "stamp": "",
     }
     insert(db, "call", row)
-    for seq, wait in enumerate(waits):
-        exchange = {
-            "call": number,
+    exchanges = [
+        {
             "seq": seq,
             "kind": wait.kind,
             "started_at_ms": at_ms,
             "answered_at_ms": at_ms if wait.answered else None,
             "response_ms": wait.response_ms if wait.answered else None,
+            "silence_ms": None,
             "interrupted": int(wait.interrupted),
             **{f"{stage}_ms": wait.stages.get(stage) for stage in STAGES},
         }
-        insert(db, "exchange", exchange)
+        for seq, wait in enumerate(waits)
+    ]
+    for exchange in exchanges:
+        insert(db, "exchange", {"call": number, **exchange})
+    found = call_waits.row_of([tuple(exchange.values()) for exchange in exchanges])
+    insert(db, "call_waits", {"call": number, **dict(zip(call_waits.COLUMNS, found, strict=True))})
     for name, value in (labels or {}).items():
         insert(db, "label", {"call": number, "name": name, "value": value})
     return number
@@ -104,10 +113,14 @@ def put(
 
 def dimension(db: sqlite3.Connection, dimensions: Dimensions) -> int:
     """The number of a combination."""
-    names, marks = ", ".join(Dimensions._fields), ", ".join("?" * len(dimensions))
-    db.execute(f"INSERT OR IGNORE INTO dimensions ({names}) VALUES ({marks})", dimensions)  # noqa: S608 -- our names
-    found = db.execute(f"SELECT id FROM dimensions WHERE ({names}) = ({marks})", dimensions)  # noqa: S608 -- our names
-    return int(found.fetchone()[0])
+    return number_of(db, dimensions, WHOLE)
+
+
+def drop(db: sqlite3.Connection, number: int) -> None:
+    """Take a call out."""
+    for table in ("exchange", "call_waits"):
+        db.execute(f"DELETE FROM {table} WHERE call = ?", (number,))  # noqa: S608 -- our names
+    db.execute("DELETE FROM call WHERE id = ?", (number,))
 
 
 def insert(db: sqlite3.Connection, table: str, row: Mapping[str, object]) -> None:
@@ -116,6 +129,7 @@ def insert(db: sqlite3.Connection, table: str, row: Mapping[str, object]) -> Non
     db.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))  # noqa: S608 -- our names
 
 
-def hours(db: sqlite3.Connection) -> set[int]:
-    """The hours in which there are calls."""
-    return {started - started % HOUR_MS for (started,) in db.execute("SELECT started_at_ms FROM call")}
+def cells(db: sqlite3.Connection) -> set[Cell]:
+    """The hours in which there are calls, and their dimensions."""
+    found = db.execute("SELECT started_at_ms, dimensions FROM call")
+    return {(started - started % HOUR_MS, dimensions) for started, dimensions in found}

@@ -9,7 +9,9 @@ from typing import Any
 
 from callscope.index.database import readable
 
-CHILDREN = ("label", "turn", "exchange", "event", "tool", "usage", "cost_line", "error", "problem")
+CHILDREN = (
+    "call_waits", "label", "turn", "exchange", "part", "event", "tool", "usage", "cost_line", "error", "problem",
+)  # fmt: skip
 SEARCHED = ("document_trigram", "document_word")
 DOCUMENT_BITS = 20
 
@@ -26,23 +28,31 @@ def dump(place: Path, root: Path) -> dict[str, Any]:
 def dump_of(db: sqlite3.Connection) -> dict[str, Any]:
     """The same from an open connection."""
     paths = dict(db.execute("SELECT id, path FROM call"))
-    dimensions = {row[0]: row[1:] for row in db.execute("SELECT * FROM dimensions")}
+    dimensions = {row[0]: row[1:8] for row in db.execute("SELECT * FROM dimensions")}
     found: dict[str, Any] = {"call": {}}
+    sets = {name: dict(db.execute(f"SELECT * FROM {name}")) for name in ("event_types", "services")}  # noqa: S608 -- our tables
     columns = [row[1] for row in db.execute("PRAGMA table_info (call)")]
     for row in db.execute("SELECT * FROM call"):
         call = dict(zip(columns, row, strict=True))
         del call["id"], call["stamp"]
-        found["call"][call["path"]] = call | {"dimensions": dimensions[call["dimensions"]]}
+        named = {name: numbered[call[name]] for name, numbered in sets.items()}
+        found["call"][call["path"]] = call | named | {"dimensions": dimensions[call["dimensions"]]}
     for table in CHILDREN:
         found[table] = sorted(((paths[row[0]], *row[1:]) for row in _rows(db, table)), key=repr)
     documents = [(row[0], *row[1:]) for row in db.execute("SELECT * FROM document ORDER BY id")]
     found["document"] = sorted(
         ((paths[row[0] >> DOCUMENT_BITS], row[0] & ((1 << DOCUMENT_BITS) - 1), *row[1:]) for row in documents), key=repr
     )
-    for table in SEARCHED:
-        assert _ids(db, table) == Counter(row[0] for row in documents), table
-    for table in ("hour", "day_sum"):
-        found[table] = sorted(((row[0], dimensions[row[1]], *row[2:]) for row in _rows(db, table)), key=repr)
+    assert _ids(db, "document_word") == Counter(row[0] for row in documents)
+    for table in ("hour", "day_sum", "day_error", "day_spend"):
+        rows = _rows(db, table)
+        names = [column[0] for column in rows.description]
+        told = [dict(zip(names, row, strict=True)) for row in rows]
+        kept = [row | {"dimensions": dimensions[row["dimensions"]]} for row in told]
+        for row in kept:
+            if "newest_call" in row:
+                row["newest_call"] >>= 12  # calls of one second are numbered as they come
+        found[table] = sorted(kept, key=repr)
     assert db.execute("SELECT count(*) FROM dirty_hour").fetchone() == (0,)
     return found
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 import callscope.index
+from callscope.index import call_waits
 from callscope.index.extract import CallRows
 from callscope.index.ingest import Ingest
 from callscope.model.wire import format_ts
@@ -154,6 +156,11 @@ def rows_of(call: Recorded) -> CallRows:
     turns = [(kind, text) for kind, text in call.documents if kind in {"user", "assistant", "system", "tool"}]
     others = [(kind, text) for kind, text in call.documents if (kind, text) not in turns]
     stages = (None,) * 10
+    exchanges = tuple(
+        (seq, each.kind, call.started_at_ms, None, each.response_ms, None, 0, *stages[:4], each.llm_ms, *stages[:5],
+         None, None, None)
+        for seq, each in enumerate(call.waits)
+    )  # fmt: skip
     return CallRows(
         call=(
             call.path, call.name, call.started_at_ms, call.ended_at_ms, call.duration_ms, call.status, call.end_reason,
@@ -162,26 +169,33 @@ def rows_of(call: Recorded) -> CallRows:
             call.worst, call.cost_usd, call.cost_status, call.unpriced, call.lost, int(call.recorded), 0, "",
         ),
         dimensions=(call.agent, call.version, call.provider, call.model, call.mode, call.status, call.environment),
+        event_types=json.dumps(sorted(set(call.events))),
+        services=json.dumps(sorted({*call.usage, *call.lines})),
         labels=tuple(call.labels.items()),
-        turns=tuple(
-            (seq, seq + 10, call.started_at_ms + 1000 * seq, kind, text, None, 0, None, None)
-            for seq, (kind, text) in enumerate(turns)
-        ),
-        exchanges=tuple(
-            (seq, each.kind, call.started_at_ms, None, each.response_ms, None, 0, *stages[:4], each.llm_ms, *stages[:5],
-             None, None, None, None)
-            for seq, each in enumerate(call.waits)
-        ),
-        events=tuple((seq, call.started_at_ms + 500 + seq, name, "{}") for seq, name in enumerate(call.events)),
+        billed=tuple((*each, None) for each in call.lines),
+        waits=call_waits.row_of(exchanges),
+        exchanges=exchanges,
         tools=tuple((name, 1 + failed, failed) for name, failed in call.tools.items()),
-        usage=tuple((*each, 1, 0, "{}") for each in dict.fromkeys(call.usage)),
-        cost_lines=tuple((seq, *each, "priced", None, None, None, "USD", None) for seq, each in enumerate(call.lines)),
         errors=tuple(
             (seq, call.started_at_ms + 700 + seq, each.fingerprint, each.message, each.message, "", each.provider,
              each.exception_type, each.category, int(each.recovered))
             for seq, each in enumerate(call.failures)
         ),
         problems=(),
+        details=(
+            (
+                json.dumps(
+                    [
+                        (seq + 10, call.started_at_ms + 1000 * seq, kind, seq, None, 0, None, None)
+                        for seq, (kind, _) in enumerate(turns)
+                    ]
+                ),
+                json.dumps([(*each, 1, 0, {}) for each in dict.fromkeys(call.usage)]),
+                json.dumps([(*each, "priced", None, None, None, "USD", None) for each in call.lines]),
+                "[]",
+                json.dumps([(call.started_at_ms + 500 + seq, name, {}) for seq, name in enumerate(call.events)]),
+            ),
+        ),
         documents=(
             *((kind, seq, text) for seq, (kind, text) in enumerate(turns)),
             *((kind, seq, text) for seq, (kind, text) in enumerate(others)),
@@ -231,6 +245,8 @@ def _term(call: Recorded, term: Term) -> bool:
     numbers = _numbers(call, term.field)
     if numbers is not None:
         return any(_number_fits(value, term) for value in numbers)
+    if term.field.startswith("label.") and term.op == "present":
+        return term.field.removeprefix("label.") in call.labels
     return any(_word_fits(value, term) for value in _words(call, term.field))
 
 
@@ -240,6 +256,8 @@ def _numbers(call: Recorded, field: str) -> Sequence[float | None] | None:
         return [each.response_ms for each in said]
     if field == "stage.llm":
         return [each.llm_ms for each in said]
+    if field == "started":
+        return [call.started_at_ms]
     if field == "worst" or field in _COUNTS or field in {"duration", "p50", "p95", "p99", "cost"}:
         value: float | None = getattr(call, _OF_THE_CALL.get(field, field))
         return [value]

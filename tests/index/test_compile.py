@@ -13,9 +13,9 @@ from recorded import START_MS, Failure, Recorded, Wait, fits, index_of
 from callscope.errors import SettingError
 from callscope.index import regex
 from callscope.index.compile import FROM, call_numbers, compile_query, documents_of
-from callscope.index.ingest import DOCUMENT_BITS
+from callscope.index.numbers import DOCUMENT_BITS
 from callscope.index.plan import few_calls
-from callscope.query.query import FLAGS, NUMBERS, WORDS, CallQuery, Operator, Term, Words
+from callscope.query.query import FLAGS, NUMBERS, STARTED, WORDS, CallQuery, Operator, Term, Words
 
 NAMES = st.sampled_from(["", "Front-Desk", "front", "desk*", "a[b]", "Zürich", "退款", "x_y%", "DESK"])
 TEXTS = st.sampled_from([
@@ -111,9 +111,12 @@ EXPRESSIONS = st.sampled_from([
 @st.composite
 def terms(draw: st.DrawFn) -> Term:
     negated = draw(st.booleans())
-    form = draw(st.integers(0, 5))
+    form = draw(st.integers(0, 6))
     if form == 0:
         return Term(field=draw(st.sampled_from(FLAGS)), op="present", negated=negated)
+    if form == 6:
+        length_ms = draw(st.sampled_from([1, 400, 3_600_000]))
+        return Term(field=STARTED, op="between", values=(START_MS, START_MS + length_ms - 1), negated=negated)
     if form <= 2:
         field = draw(NUMBER_FIELDS)
         op: Operator = draw(st.sampled_from(["is", "above", "at_least", "below", "at_most", "between", "present"]))

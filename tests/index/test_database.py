@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from dumps import dump
 from callscope.archive.replace import make_dir
 from callscope.errors import CallscopeError, NotFoundError, SettingError, UnreadableError
 from callscope.index import database
+from callscope.index.index import Index
 from callscope.index.place import place_of
 from callscope.index.refresh import refresh
 
@@ -156,6 +158,17 @@ def test_a_file_that_is_damaged_is_set_aside_and_made_anew(place: Path, root: Pa
     assert Path(f"{place}.broken").read_bytes() == content
 
 
+def test_a_file_that_forgot_its_version_is_made_anew(place: Path, root: Path) -> None:
+    small_archive(root)
+    refresh(place, root, now_ms=NOW_MS)
+    whole = dump(place, root)
+    with contextlib.closing(sqlite3.connect(place)) as db:
+        db.execute("PRAGMA user_version = 0")
+
+    assert refresh(place, root, now_ms=NOW_MS).complete
+    assert dump(place, root) == whole
+
+
 def test_damage_that_shows_only_later_is_repaired_all_the_same(place: Path, root: Path) -> None:
     small_archive(root)
     refresh(place, root, now_ms=NOW_MS)
@@ -249,6 +262,49 @@ def test_a_full_disk_is_told_and_what_was_there_stays(mount: Path, root: Path) -
     assert dump(place, root)["call"] == {}
     assert refresh(place, root, now_ms=NOW_MS).complete
     assert len(dump(place, root)["call"]) > 0
+
+
+def test_an_answer_is_given_though_the_disk_of_the_index_is_full(mount: Path, root: Path) -> None:
+    small_archive(root)
+    place = mount / "index.sqlite"
+    with (mount / "ballast").open("wb") as ballast:
+        free = os.statvfs(mount)
+        ballast.write(b"x" * (free.f_bavail * free.f_bsize - 64 * 1024))
+
+    with Index.open(root, place=place, now_ms=lambda: NOW_MS) as index:
+        assert index.refresh(processes=0).complete
+        assert "is full" in (index.elsewhere or "")
+        assert index.calls("refund").calls
+
+
+def test_a_file_that_is_not_ours_or_newer_is_not_made_anew(tmp_path: Path, root: Path) -> None:
+    other, newer, notes = tmp_path / "other.sqlite", tmp_path / "newer.sqlite", tmp_path / "notes.txt"
+    with contextlib.closing(sqlite3.connect(other)) as db:
+        db.execute("CREATE TABLE precious (x)")
+    refresh(newer, root, now_ms=NOW_MS)
+    with contextlib.closing(sqlite3.connect(newer)) as db:
+        db.execute(f"PRAGMA user_version = {database.SCHEMA + 1}")
+    notes.write_text("precious")
+
+    with pytest.raises(SettingError, match="another program's"):
+        database.writable(other, root=root)
+    with contextlib.closing(sqlite3.connect(other)) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    for place, told in ((other, "another program's"), (newer, "a newer callscope"), (notes, "of another kind")):
+        content = place.read_bytes()
+        with pytest.raises(CallscopeError, match=told):
+            refresh(place, root, now_ms=NOW_MS, rebuild=True)
+        assert place.read_bytes() == content
+
+
+@pytest.mark.parametrize("setting", ["calls", "calls/2026/11/21/i.sqlite", "calls/", "../root/calls/x"])
+def test_the_index_is_not_kept_among_the_calls(root: Path, setting: str) -> None:
+    write(root, "one")
+
+    with pytest.raises(SettingError, match="among the calls"):
+        place_of(root, f"{root}/{setting}")
+
+    assert place_of(root, f"{root}/called.sqlite") == root / "called.sqlite"
 
 
 def test_a_place_may_be_given_as_a_file_or_as_a_directory(tmp_path: Path) -> None:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+from archives import NOW_MS, many
 from recorded import START_MS, Failure, Recorded, index_of
 
+from callscope.index.database import readable
 from callscope.index.error_groups import error_groups
+from callscope.index.refresh import refresh
+from callscope.query.language import parse
 from callscope.query.query import CallQuery, Term
 
 TIMEOUT = Failure("timed out", "APITimeoutError", "timeout", "aa11")
@@ -72,4 +81,24 @@ def test_an_error_without_a_moment_counts_at_the_start_of_its_call() -> None:
     db = index_of(archive())
     db.execute("UPDATE error SET ts_ms = NULL")
 
-    assert error_groups(db, CallQuery())[0].first_ms == START_MS
+    one_by_one = CallQuery(terms=(Term(field="errors", op="at_least", values=(0,)),))
+    assert error_groups(db, one_by_one)[0].first_ms == START_MS
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("archive")
+    many(root, 400, days=10, turns=2)
+    refresh(root / "index.sqlite", root, now_ms=NOW_MS, processes=0)
+    return root / "index.sqlite"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "agent:sales", "since:2026-11-14T05:30", "since:2026-11-13 until:2026-11-19T22:11 agent:billing,sales"]
+)
+def test_sums_by_day_say_what_the_errors_say(place: Path, text: str) -> None:
+    query = parse(text, now_ms=NOW_MS)
+    beyond = Term(field="errors", op="at_least", values=(0,))  # true of every call, and nothing that sums know
+    with closing(readable(place, root=place.parent)) as db:
+        assert error_groups(db, query) == error_groups(db, msgspec.structs.replace(query, terms=(*query.terms, beyond)))
+        assert error_groups(db, query)

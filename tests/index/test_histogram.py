@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from functools import reduce
 from itertools import pairwise
 
@@ -18,12 +19,12 @@ from callscope.index.histogram import (
     NAMES,
     Histogram,
     bucket_of,
+    gather,
     histogram_of,
     merged,
-    pack,
+    pack_all,
     pack_values,
     unpack,
-    unpack_all,
 )
 from callscope.timeline.percentiles import percentile
 
@@ -44,6 +45,15 @@ def test_the_buckets_are_those_of_every_index_ever_written() -> None:
     bounds = ",".join(map(str, histogram._LOWEST)).encode()
     assert hashlib.sha256(bounds).hexdigest() == "9339cb015723ad556fec0edd7f323bc0c9f554c747abe30c115ff3b505e95a7b"
     assert NAMES[0] == "response"
+
+
+def _packed_once(times: int) -> bytes:
+    """A value of 5 ms that occurred so often."""
+    blob = bytearray(pack_values({"response": [5] * 5000}))
+    count, body = slice(3, 7), slice(-4, None)  # after the version, the place of the name and the form
+    assert bytes(blob[count]) == bytes(blob[body]) == (5000).to_bytes(4, "little")
+    blob[count] = blob[body] = times.to_bytes(4, "little")
+    return bytes(blob)
 
 
 def test_a_bucket_is_one_millisecond_wide_below_100_and_2_percent_above() -> None:
@@ -99,45 +109,61 @@ def test_merging_gives_the_histogram_of_all_values_in_any_order_and_grouping(
 
 @given(NAMED)
 def test_bytes_give_back_what_was_put_in(named: dict[str, list[int]]) -> None:
-    histograms = {name: counted(values) for name, values in named.items()}
-    assert unpack(pack(histograms)) == histograms
-
-
-@given(NAMED)
-def test_values_make_the_same_bytes_as_their_histograms(named: dict[str, list[int]]) -> None:
-    assert pack_values(named) == pack({name: counted(values) for name, values in named.items()})
+    assert unpack([pack_values(named)]) == {name: counted(values) for name, values in named.items()}
 
 
 @given(st.lists(NAMED, max_size=5))
-def test_merging_bytes_is_merging_histograms(rows: list[dict[str, list[int]]]) -> None:
-    blobs = [pack({name: counted(values) for name, values in row.items()}) for row in rows]
+def test_merging_bytes_is_merging_values(rows: list[dict[str, list[int]]]) -> None:
+    blobs = [pack_values(row) for row in rows]
     together: dict[str, list[int]] = {}
     for row in rows:
         for name, values in row.items():
             together.setdefault(name, []).extend(values)
-    assert unpack_all(blobs) == {name: counted(values) for name, values in together.items()}
-    response = {name: counted(values) for name, values in together.items() if name == "response"}
-    assert unpack_all(blobs, response_only=True) == response
+    assert unpack(blobs) == {name: counted(values) for name, values in together.items()}
+    assert pack_all(blobs) == pack_values(together)
+    assert {name: each.quantiles(SHARES) for name, each in gather(blobs).items()} == {
+        name: counted(values).quantiles(SHARES) for name, values in together.items()
+    }
 
 
-def test_the_same_values_are_the_same_bytes_however_they_were_added_up() -> None:
-    early, late = counted([5, 900, 900]), counted([70_000, 12])
-    assert pack({"llm": merged((early, late))}) == pack({"llm": counted([900, 12, 70_000, 5, 900])})
+@given(st.lists(MANY, min_size=2, max_size=5), st.randoms(use_true_random=False))
+def test_the_same_values_are_the_same_bytes_however_they_were_added_up(
+    parts: list[list[int]], dice: random.Random
+) -> None:
+    whole = pack_values({"llm": [value for part in parts for value in part]})
+    blobs = [pack_values({"llm": part}) for part in parts]
+    assert reduce(lambda one, other: pack_all((one, other)), blobs) == whole
+    dice.shuffle(blobs)
+    assert reduce(lambda one, other: pack_all((other, one)), blobs) == whole
+
+
+@given(NAMED, MANY)
+def test_values_by_themselves_are_added_to_packed_ones(named: dict[str, list[int]], more: list[int]) -> None:
+    for name, gathered in gather([pack_values(named)]).items():
+        gathered.add(more)
+        assert gathered.histogram() == counted([*named[name], *more])
+        assert gathered.quantiles(SHARES) == counted([*named[name], *more]).quantiles(SHARES)
+
+
+@given(MANY)
+def test_counts_begin_with_the_bucket_of_the_lowest_value(values: list[int]) -> None:
+    first, counts = counted(values).counts()
+    assert {first + place: count for place, count in enumerate(counts) if count} == Counter(map(bucket_of, values))
 
 
 @pytest.mark.parametrize("times", [1, 255, 256, 1023, 1024, 65_535, 65_536, 70_000])
 def test_counts_of_any_size_keep_apart(times: int) -> None:
     values = [800] * times + [801, 816, 832]
-    blob = pack({"response": counted(values)})
-    assert blob == pack_values({"response": values})
-    assert unpack(blob) == {"response": counted(values)}
-    assert unpack_all([blob] * 100)["response"] == merged([counted(values)] * 100)
+    blob = pack_values({"response": values})
+    assert unpack([blob]) == {"response": counted(values)}
+    assert unpack([blob] * 100)["response"] == merged([counted(values)] * 100)
+    assert pack_all([blob] * 3) == pack_values({"response": values * 3})
 
 
 def test_a_thousand_full_narrow_rows_do_not_run_over() -> None:
-    row = counted([800] * 1023 + [850] * 1023)
-    found = unpack_all([pack({"response": row})] * 1000)["response"]
-    assert found == merged([row] * 1000)
+    row = [800] * 1023 + [850] * 1023
+    found = unpack([pack_values({"response": row})] * 1000)["response"]
+    assert found == merged([counted(row)] * 1000)
     assert found.quantiles((0.25, 0.75)) == pytest.approx([800, 850], rel=0.01)
 
 
@@ -147,7 +173,7 @@ def test_more_values_than_can_be_counted_are_an_error_not_a_wrong_answer() -> No
     with pytest.raises(OverflowError, match="4294967296 values"):
         merged((full, counted([5])))
     with pytest.raises(OverflowError, match="4294967296 values"):
-        unpack_all([pack({"response": full}), pack({"response": counted([5])})])
+        pack_all([_packed_once(2**32 - 1), pack_values({"response": [5]})])
 
 
 def test_what_is_out_of_range_counts_at_its_edge() -> None:
@@ -157,18 +183,19 @@ def test_what_is_out_of_range_counts_at_its_edge() -> None:
 
 def test_nothing_has_no_histogram_and_takes_one_byte() -> None:
     assert histogram_of([]) is None
-    assert unpack(pack({})) == {}
-    assert len(pack({})) == 1
+    assert unpack([pack_values({})]) == {}
+    assert len(pack_values({})) == 1
+    assert pack_all([]) == pack_values({})
 
 
 def test_bytes_of_another_version_are_refused_with_what_to_do() -> None:
     with pytest.raises(UnreadableError, match=r"version 9, this one knows 1\): `callscope reindex`"):
-        unpack(b"\x09" + pack({"response": counted([1])})[1:])
+        unpack([b"\x09" + pack_values({"response": [1]})[1:]])
 
 
 def test_torn_bytes_are_refused() -> None:
-    blob = pack({"response": counted([1, 500]), "llm": counted([300] * 9)})
-    whole = (1, blob.index(pack({"llm": counted([300] * 9)})[1:]), len(blob))
+    blob = pack_values({"response": [1, 500], "llm": [300] * 9})
+    whole = (1, blob.index(pack_values({"llm": [300] * 9})[1:]), len(blob))
     for length in set(range(len(blob))) - set(whole):
         with pytest.raises(UnreadableError, match="bytes are missing"):
-            unpack(blob[:length])
+            unpack([blob[:length]])

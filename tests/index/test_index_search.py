@@ -18,7 +18,7 @@ from callscope.errors import SettingError
 from callscope.index import plan, regex
 from callscope.index import search as searching
 from callscope.index.calls import calls
-from callscope.index.globs import glob
+from callscope.index.globs import glob, like
 from callscope.index.search import Hit, search
 from callscope.index.snippets import LENGTH, snippet
 from callscope.query.query import CallQuery, Term, Words
@@ -377,9 +377,9 @@ def test_letters_that_are_relied_upon_fold_alike_in_the_index_and_in_patterns() 
             (needle,),
         )
         assert {text[2] for (text,) in rows} >= others, letter
-        certain = regex.literal(f"xx{letter}xx")
-        assert certain is not None
-        rows = db.execute("SELECT text FROM document WHERE text GLOB ?", (glob(certain, part=True, wild=False),))
+        outline = regex.outline(f"(?i)xx{letter}xx")
+        assert outline is not None
+        rows = db.execute("SELECT text FROM document WHERE text LIKE ? AND text GLOB ?", (like(outline), outline))
         assert {text[2] for (text,) in rows} >= others, letter
 
 

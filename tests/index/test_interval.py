@@ -25,8 +25,9 @@ from callscope.timeline.percentiles import percentile
 
 
 def quantile_of(values: Sequence[float], calls: Sequence[int], share: float) -> Estimate | None:
-    order = sorted(range(len(values)), key=values.__getitem__)
-    return quantile([values[at] for at in order], [calls[at] for at in order], share, sizes=Counter(calls))
+    by_call = sorted(range(len(values)), key=calls.__getitem__)
+    sizes = [times for _, times in sorted(Counter(calls).items())]
+    return quantile([values[at] for at in by_call], sizes, share, ordered=sorted(values))
 
 
 def rounded(estimate: Estimate | None, digits: int = 4) -> tuple[float, ...]:
@@ -61,11 +62,11 @@ def test_a_mean_has_students_interval() -> None:
 
 
 def test_values_that_vary_by_call_alone_count_as_one_a_call() -> None:
-    parts, sizes = {call: 10 * (call % 2) for call in range(40)}, dict.fromkeys(range(40), 10)
+    parts, sizes = [10 * (call % 2) for call in range(40)], [10] * 40
     assert design_effect(parts, sizes) == pytest.approx(10 * 40 / 39)
-    assert design_effect(dict.fromkeys(range(40), 5), sizes) == 1
-    assert design_effect({}, sizes) == 1
-    assert design_effect({1: 1}, {1: 2}) is None
+    assert design_effect([5] * 40, sizes) == 1
+    assert design_effect([0] * 40, sizes) == 1
+    assert design_effect([1], [2]) is None
     alone, together = wilson(0.5, 40, times=student(39)), share_of(parts, sizes)
     assert together is not None
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high), abs=0.005)
@@ -117,14 +118,13 @@ def waits(dice: random.Random, calls: int) -> tuple[list[float], list[int]]:
     return values, groups
 
 
-def cut_off(dice: random.Random, calls: int) -> tuple[Counter[int], Counter[int]]:
+def cut_off(dice: random.Random, calls: int) -> tuple[list[int], list[int]]:
     """How many of the answers of each call were cut off, and how many there were; some callers are impatient."""
-    parts: Counter[int] = Counter()
-    sizes: Counter[int] = Counter()
-    for call in range(calls):
+    parts, sizes = [], []
+    for _ in range(calls):
         share = dice.betavariate(1, 4)
-        sizes[call] = max(1, int(dice.expovariate(0.2)))
-        parts[call] = sum(dice.random() < share for _ in range(sizes[call]))
+        sizes.append(max(1, int(dice.expovariate(0.2))))
+        parts.append(sum(dice.random() < share for _ in range(sizes[-1])))
     return parts, sizes
 
 

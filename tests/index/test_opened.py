@@ -6,11 +6,13 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from archives import NOW_MS, many, small_archive, write
 
 import callscope
+from callscope.index.opened import Answer
 
 
 def test_an_archive_is_asked_from_python(tmp_path: Path) -> None:
@@ -70,6 +72,40 @@ def test_answers_become_arrow_tables(tmp_path: Path) -> None:
     assert table.num_rows == 13
     assert set(table.column("agent").to_pylist()) >= {"billing", "front-desk"}
     assert hits.num_rows >= 1
+
+
+def test_answers_without_rows_have_their_columns_with_types(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    small_archive(tmp_path)
+
+    with callscope.open(tmp_path) as archive:
+        pairs: list[tuple[Answer[Any], Answer[Any]]] = [
+            (archive.calls(), archive.calls("agent:nobody")),
+            (archive.search("refund"), archive.search("refund agent:nobody")),
+            (archive.errors(), archive.errors("agent:nobody")),
+            (archive.stats(by=["day", "agent"]), archive.stats("agent:nobody", by=["day", "agent"])),
+        ]
+        names = archive.sql("SELECT call_id, cost_usd FROM calls WHERE 0").to_arrow().column_names
+
+    for some, nothing in [(one.to_arrow(), other.to_arrow()) for one, other in pairs]:
+        assert nothing.num_rows == 0 < some.num_rows
+        assert set(some.column_names) <= set(nothing.column_names)
+        for field in some.schema:
+            if not pyarrow.types.is_null(field.type):
+                assert nothing.schema.field(field.name).type == field.type, field.name
+    assert names == ["call_id", "cost_usd"]
+
+
+def test_frames_without_rows_have_their_columns_with_types(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    write(tmp_path, "one")
+
+    with callscope.open(tmp_path) as archive:
+        some, nothing = archive.stats(by="day").to_pandas(), archive.stats("agent:nobody", by="day").to_pandas()
+
+    assert (len(some), len(nothing)) == (1, 0)
+    assert nothing.dtypes["day"] == some.dtypes["day"]
+    assert set(some.columns) <= set(nothing.columns)
 
 
 def test_answers_become_data_frames(tmp_path: Path) -> None:

@@ -122,8 +122,9 @@ def test_anything_else_is_an_error_and_changes_nothing(root: Path, statement: st
     assert not Path("/tmp/callscope-stolen").exists()
 
 
-def test_nothing_asked_is_nothing_answered(root: Path) -> None:
-    assert ask(root, "-- only a comment") == ([], [], True)
+def test_nothing_asked_is_a_mistake(root: Path) -> None:
+    with pytest.raises(SettingError, match="there is no statement"):
+        ask(root, "-- only a comment")
 
 
 def test_rows_are_limited_and_it_is_told(root: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from direct_rows import DAY, DAY_MS, HOUR_MS, Wait, empty_index, hours, put
+from direct_rows import DAY, DAY_MS, HOUR_MS, Wait, cells, empty_index, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,7 +54,7 @@ def test_the_figures_of_a_few_calls(way: str) -> None:
     put(db, at_ms=DAY + HOUR_MS, waits=[Wait(9_000, interrupted=True), Wait(answered=False)], status="failed", turns=4)
     put(db, at_ms=DAY + HOUR_MS, status="in_progress", cost_usd=None, duration_ms=None, turns=None)
     put(db, at_ms=DAY + HOUR_MS, status="unreadable", cost_usd=None, duration_ms=None, turns=None)
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     found = one(db, now_ms=DAY + 2 * HOUR_MS)
     assert msgspec.structs.replace(found, response=Percentiles(n=0), stages={}) == Figures(
         calls=4,
@@ -81,7 +81,7 @@ def test_the_figures_of_a_few_calls(way: str) -> None:
 def test_without_stages_only_the_response_is_told(way: str) -> None:
     db = empty_index()
     put(db, waits=[Wait(700, stages={"llm": 40})] * 20)
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     assert one(db, stages=False).stages == {}
     assert one(db, stages=False).response == one(db).response
     assert one(db).stages["llm"].n == 20, way
@@ -90,10 +90,10 @@ def test_without_stages_only_the_response_is_told(way: str) -> None:
 def test_fewer_than_twenty_values_have_no_percentiles(way: str) -> None:
     db = empty_index()
     put(db, waits=[Wait(700)] * 19)
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     assert one(db).response == Percentiles(n=19, min_ms=700, max_ms=700), way
     put(db, waits=[Wait(900)])
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     assert (one(db).response.n, one(db).response.p50_ms) == (20, 700), way
 
 
@@ -103,7 +103,7 @@ def test_percentiles_of_few_calls_are_exact() -> None:
     waits = [round(dice.lognormvariate(7, 1)) for _ in range(400)]
     for at in range(0, 400, 4):
         put(db, at_ms=DAY + at * 60_000, waits=[Wait(wait) for wait in waits[at : at + 4]])
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     found = one(db).response
     exact = [round(percentile(sorted(waits), share), 1) for share in (0.5, 0.95, 0.99)]
     assert [found.p50_ms, found.p95_ms, found.p99_ms] == exact
@@ -122,7 +122,7 @@ def test_cost_is_unknown_only_when_nothing_is_known(way: str) -> None:
     put(db, cost_usd=None)
     put(db, cost_usd=0.0, agent="local")
     put(db, cost_usd=0.125, unpriced=2, agent="mixed")
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     costs = {key: (each.cost_usd, each.unpriced_calls) for key, each in trends(db, ALL, by=("agent",), now_ms=NOW)}
     assert costs == {("desk",): (None, 1), ("local",): (0.0, 0), ("mixed",): (0.125, 1)}, way
 
@@ -132,7 +132,7 @@ def test_calls_are_told_apart_by_any_dimension_and_period(way: str) -> None:
     put(db, agent="desk", model="gpt", environment="prod")
     put(db, at_ms=DAY + HOUR_MS, agent="sales", provider="", version="2")
     put(db, at_ms=DAY + 10 * DAY_MS, agent="sales", mode="realtime", status="failed")
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     assert keys(db, "agent") == {("desk",): 1, ("sales",): 2}
     assert keys(db, "provider", "model") == {("", "gpt-4.1"): 1, ("openai", "gpt"): 1, ("openai", "gpt-4.1"): 1}
     assert keys(db, "version") == {("1",): 2, ("2",): 1}
@@ -150,7 +150,7 @@ def test_groups_by_a_label_have_an_empty_one_for_calls_without_it(way: str) -> N
     put(db, labels={"team": "red", "tier": "1"})
     put(db, labels={"team": "blue"}, agent="sales")
     put(db)
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     assert keys(db, "label.team") == {("",): 1, ("blue",): 1, ("red",): 1}
     assert keys(db, "agent", "label.tier", "label.team") == {
         ("desk", "", ""): 1,
@@ -172,7 +172,7 @@ def test_terms_and_time_choose_the_calls(way: str) -> None:
     put(db, agent="desk")
     put(db, at_ms=DAY + HOUR_MS + 5, agent="sales", status="failed", errors=1)
     put(db, at_ms=DAY + 2 * DAY_MS, agent="Sales")
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     assert one(db, CallQuery(terms=(is_("agent", "SALES"),))).calls == 2
     assert one(db, CallQuery(terms=(is_("agent", "sales", negated=True),))).calls == 1
     assert one(db, CallQuery(terms=(is_("agent", "sales"), is_("status", "completed")))).calls == 1
@@ -188,7 +188,7 @@ def test_words_choose_the_calls(way: str) -> None:
     put(db, waits=[Wait(90_000)] * 20)
     db.execute("INSERT INTO document VALUES (?, 'user', 0, 'cancel my order')", (number << 20,))
     db.execute("INSERT INTO document_trigram (document_trigram) VALUES ('rebuild')")
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     found = one(db, CallQuery(words=(Words(text="cancel my"),)))
     assert (found.calls, found.response.p99_ms) == (1, 640), way
 
@@ -197,8 +197,9 @@ def test_provider_as_a_term_is_any_service_and_as_a_group_the_agents() -> None:
     db = empty_index()
     number = put(db, provider="openai")
     put(db, provider="openai")
-    db.execute("INSERT INTO usage VALUES (?, 'stt', 'deepgram', 'nova-3', 1, 0, '{}')", (number,))
-    recompute(db, hours(db))
+    db.execute("INSERT INTO services VALUES (1, ?)", ('[["stt", "deepgram", "nova-3"]]',))
+    db.execute("UPDATE call SET services = 1 WHERE id = ?", (number,))
+    recompute(db, cells(db))
     query = CallQuery(terms=(is_("provider", "deepgram"),))
     assert keys(db, "provider", query=query) == {("openai",): 1}
 
@@ -207,7 +208,7 @@ def test_throughput_is_over_the_time_that_was_asked_for(way: str) -> None:
     db = empty_index()
     for minute in range(10):
         put(db, at_ms=DAY + HOUR_MS + minute * 60_000, turns=6)
-    recompute(db, hours(db))
+    recompute(db, cells(db))
 
     def rates(query: CallQuery, *by: str, now_ms: int = NOW) -> list[tuple[float | None, float | None]]:
         return [(each.calls_per_minute, each.turns_per_minute) for _, each in trends(db, query, by=by, now_ms=now_ms)]
@@ -281,7 +282,7 @@ def test_rollups_say_what_the_calls_say(
     db = empty_index()
     for at_ms, agent, status, waits, cost in calls:
         put(db, at_ms=DAY + at_ms, agent=agent, status=status, waits=waits, cost_usd=cost, errors=len(waits) % 2)
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     since_ms, until_ms = (None if edge is None else DAY + edge for edge in edges)
     query = CallQuery(terms=terms, since_ms=since_ms, until_ms=until_ms)
     exactly = trends(db, msgspec.structs.replace(query, terms=(*terms, BEYOND)), by=by, now_ms=NOW)
@@ -301,7 +302,7 @@ def test_percentiles_of_many_calls_are_within_two_percent_of_exact() -> None:
         llm = [round(dice.lognormvariate(6, 0.8)) for _ in range(4)]
         waits = [Wait(each + dice.randrange(300), stages={"llm": each}) for each in llm]
         put(db, at_ms=DAY + dice.randrange(3 * DAY_MS), agent=dice.choice(["desk", "sales"]), waits=waits, cost_usd=0.1)
-    recompute(db, hours(db))
+    recompute(db, cells(db))
     db.execute("COMMIT")
     for by in ((), ("day",), ("agent",), ("day", "agent")):
         rolled_up = trends(db, CallQuery(since_ms=DAY + 1), by=by, now_ms=NOW)

@@ -4,7 +4,7 @@ import pytest
 
 from callscope.errors import SettingError
 from callscope.model.wire import parse_ts
-from callscope.query.language import QueryError, parse
+from callscope.query.language import QueryError, parse, unparse
 from callscope.query.query import CallQuery, Operator, Term, Value, Where, Words
 
 NOW_MS = 1_795_255_200_000  # 2026-11-21T10:00:00Z, a Saturday
@@ -136,6 +136,8 @@ def test_a_field_that_is_a_number(text: str, found: Term) -> None:
         ("-has:cost", term("cost", "present", negated=True)),
         ("has:label.env", term("label.env", "present")),
         ('has:"label.my team"', term("label.my team", "present")),
+        ('has:label."my team"', term("label.my team", "present")),
+        (r'-has:Label."a\"b"', term('label.a"b', "present", negated=True)),
         ("has:stage.tool", term("stage.tool", "present")),
     ],
 )
@@ -193,12 +195,35 @@ def test_words_to_look_for(text: str, found: list[Words]) -> None:
         ("..2026-10-05", None, "2026-10-06"),
         ("on:yesterday..now", "2026-11-20", "2026-11-21T10:00"),
         ("since:2026-11-01 since:2026-11-05 until:2026-11-20 on:2026-11", "2026-11-05", "2026-11-20"),
+        ("-since:2026-11-20", None, "2026-11-20"),
+        ("not until:7d", "2026-11-14T10:00", None),
+        ("-2026-10..", None, "2026-10-01"),
+        ("-on:..2026-10-05", "2026-10-06", None),
+        ("since:7d -since:1d", "2026-11-14T10:00", "2026-11-20T10:00"),
     ],
 )
 def test_when_calls_started(text: str, since: str | None, until: str | None) -> None:
     assert ask(text) == CallQuery(
         since_ms=None if since is None else ms(since), until_ms=None if until is None else ms(until)
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "end"),
+    [
+        ("-on:2026-11-20", "2026-11-20", "2026-11-21"),
+        ("not on:yesterday", "2026-11-20", "2026-11-21"),
+        ("-on:2026-10", "2026-10-01", "2026-11-01"),
+        ("-2026-11-18..2026-11-20", "2026-11-18", "2026-11-21"),
+        ("-on:yesterday..now", "2026-11-20", "2026-11-21T10:00"),
+    ],
+)
+def test_days_that_are_left_out_are_a_hole_in_time(text: str, first: str, end: str) -> None:
+    query = ask(text)
+
+    assert query == CallQuery(terms=(term("started", "between", float(ms(first)), float(ms(end) - 1), negated=True),))
+    assert ask(unparse(query)) == query
+    assert "-on:" in unparse(query)
 
 
 def test_order_and_page() -> None:
@@ -271,7 +296,13 @@ def test_order_and_page() -> None:
         ("on:7d", 3, "'7d' is no day: write as in 2026-11-21, 2026-11, today or yesterday"),
         ("2026-11-20..2026-13-01", 0, "is no time"),
         ("since:today until:yesterday", 18, "no time is left"),
-        ("-since:7d", 1, "cannot be negated"),
+        ("since:7d -since:8d", 16, "no time is left"),
+        ("-on:7d", 4, "'7d' is no day"),
+        ("-on:2026-11-20..2026-11-18", 4, "the range is empty"),
+        ("on:2026-11-20..2026-11-18", 3, "the range is empty"),
+        ("-limit:7", 1, "cannot be negated"),
+        ('has:label."my team', 10, 'a closing " is missing'),
+        ('has:label.""', 4, "no call has"),
         ("sort:costs", 5, "did you mean cost? Calls are sorted by started"),
         ("-sort:cost", 1, "write sort:cost or sort:-cost"),
         ("sort:cost sort:p95", 10, "sort is there twice"),
@@ -291,6 +322,14 @@ def test_a_mistake_is_told_with_its_column(text: str, column: int, told: str) ->
     assert told in caught.value.problem
     assert caught.value.column == column
     assert caught.value.exit_code == 2
+
+
+def test_what_means_nothing_to_who_asks_is_told_with_its_column() -> None:
+    with pytest.raises(QueryError, match="sort means nothing here: there is one row") as caught:
+        parse("refund sort:-cost", now_ms=NOW_MS, idle={"sort": "there is one row"})
+
+    assert caught.value.column == 7
+    assert parse("refund limit:3", now_ms=NOW_MS, idle={"sort": "there is one row"}).limit == 3
 
 
 def test_the_message_shows_the_query_with_a_caret() -> None:

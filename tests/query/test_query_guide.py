@@ -9,6 +9,7 @@ import pytest
 
 from callscope.model.call import STATUSES
 from callscope.query import fields
+from callscope.query.field_help import HELP, FieldHelp
 from callscope.query.language import QueryError, parse
 from callscope.query.query import FLAGS, NUMBERS, SORTS, STAGES, WORDS
 
@@ -54,6 +55,23 @@ def test_there_are_examples_of_every_field() -> None:
 @pytest.mark.parametrize("name", [*FLAGS, *SORTS, *STAGES, *STATUSES, *fields.SAID, *fields.SETTINGS, "has"])
 def test_every_other_name_is_explained(name: str) -> None:
     assert re.search(rf"`-?{name}[`:]", PAGE), name
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in HELP if entry.kind in {"words", "number"}], ids=lambda each: each.name
+)
+def test_the_page_says_what_the_help_says(entry: FieldHelp) -> None:
+    (cells,) = [cells for cells in rows() if len(cells) == 3 and code(cells[0]) == [entry.name]]
+
+    assert cells[1].replace("`", "").strip() == entry.means
+    assert code(cells[2]) == [entry.example]
+
+
+@pytest.mark.parametrize("entry", [entry for entry in HELP if entry.kind == "flag"], ids=lambda each: each.name)
+def test_what_stands_alone_means_the_same_on_the_page(entry: FieldHelp) -> None:
+    (meaning,) = [cells[1] for cells in rows() if len(cells) == 2 and entry.example in code(cells[0])]
+
+    assert meaning.replace("`", "").strip() == entry.means
 
 
 def test_the_mistake_that_is_shown_is_told_so() -> None:

@@ -10,8 +10,8 @@ import pytest
 import schemathesis
 from dashboards import dashboard, site_of
 from hypothesis import HealthCheck, given, settings
-from web_calls import HOSTILE, record_call
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+from web_calls import HOSTILE, record_call
 
 from callscope.web.api.operations import OPERATIONS, Operation
 from callscope.web.app import create_app

@@ -232,13 +232,14 @@ def _readable(values: object, kind: type[_T]) -> tuple[list[_T], int]:
             line = msgspec.convert(value, kind)
         except (msgspec.ValidationError, ArithmeticError):
             continue
-        if all(_is_sane(field) for field in msgspec.structs.astuple(line)):
+        amounts = [field for field in msgspec.structs.astuple(line) if type(field) is Decimal]
+        if all(map(_is_sane, amounts)):
             found.append(line)
     return found, len(values) - len(found)
 
 
-def _is_sane(value: object) -> bool:
-    return not isinstance(value, Decimal) or (value.is_finite() and 0 <= value < _MOST)
+def _is_sane(value: Decimal) -> bool:
+    return value.is_finite() and 0 <= value < _MOST
 
 
 def _dollars(value: object) -> Decimal | None:

@@ -51,6 +51,8 @@ def _bring_up_to_date(index: Index, *, now_ms: int) -> None:
             if not index.place.exists():
                 raise CallscopeError("another process is making the index: ask again when it is done")
             _tell("another process is still making the index: calls are missing in this answer")
+        if index.elsewhere is not None:
+            _tell(f"{index.elsewhere}; this answer comes from an index that was made for it alone")
         _tell_problems(report)
         return
     as_of = f"the answer is as of {figures.short_moment(complete_ms, now_ms=now_ms)} UTC, with some of what came since"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from rich.console import Console
@@ -28,18 +29,30 @@ STATUS_STYLES: Final = {
 _WIDE: Final = 96
 """Characters from which cost and worst wait stand side by side."""
 _GAP: Final = "  "
-_LEFT: Final = frozenset({"STARTED UTC", "STATUS", "CALL"})
+_LEFT: Final = frozenset({"STARTED UTC", "STATUS", "CALL", "AGENT", "ENDED UTC"})
 
 
-def render(console: Console, calls: Sequence[Call], *, now_ms: int) -> None:
-    """Print the calls in the order they come. Ids are cut to a terminal's width, and never in a pipe."""
+def render(
+    console: Console, calls: Sequence[Call], *, now_ms: int, also: Mapping[str, Sequence[Text]] = MappingProxyType({})
+) -> None:
+    """Print the calls in the order they come. Ids are cut to a terminal's width, and never in a pipe.
+
+    Args:
+        console: where to.
+        calls: a line each.
+        now_ms: Unix milliseconds.
+        also: columns to show at any width: what the calls are sorted by.
+    """
     table = {"STARTED UTC": [Text(figures.short_moment(call.started_at_ms, now_ms=now_ms)) for call in calls]}
     table["STATUS"] = [status(call.status) for call in calls]
     table["LENGTH"] = [Text(figures.clock(call.duration_ms)) for call in calls]
     table["TURNS"] = [Text(figures.UNKNOWN if call.turns is None else str(call.turns)) for call in calls]
-    table["P50"] = [Text(figures.wait((call.latency or {}).get("p50_ms"))) for call in calls]
     priced = any(call.cost or call.callscope.get("unpriced") or _has_cost_problem(call) for call in calls)
-    if not priced or console.width >= _WIDE:
+    is_wide = not priced or console.width >= _WIDE
+    if is_wide or not also:
+        table["P50"] = [Text(figures.wait((call.latency or {}).get("p50_ms"))) for call in calls]
+    table |= {name: list(cells) for name, cells in also.items()}
+    if is_wide and "WORST" not in also:
         table["WORST"] = [Text(figures.wait(call.callscope.get("worst_wait_ms"))) for call in calls]
     if priced:
         table["COST"] = [_cost(call) for call in calls]

@@ -15,6 +15,7 @@ from typing import Final
 
 import click
 
+from callscope.cli import plain_signs
 from callscope.errors import CallscopeError
 from callscope.query.query_error import QueryError
 from callscope.report.safe_text import clean
@@ -87,9 +88,10 @@ def program() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    plain_signs.register()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without Unicode shows "?" instead of failing
+            stream.reconfigure(errors=plain_signs.NAME)
     sys.exit(_run(args))
 
 

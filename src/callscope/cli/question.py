@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import click
@@ -14,6 +16,9 @@ from callscope.query.query import CallQuery
 _PROTECTED: Final = "\0"
 """Before an argument that begins with a dash and is no option. No argument of a process can hold it."""
 _HELP: Final = "-h"
+_COUNTED: Final = "every call that fits is counted"
+COUNTS: Final = MappingProxyType({"sort": _COUNTED, "limit": _COUNTED, "cursor": _COUNTED})
+"""What of a query means nothing to a command that has no list of calls."""
 
 
 def one(_context: click.Context, _parameter: click.Parameter, word: str) -> str:
@@ -60,14 +65,16 @@ class QueryCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-def parse(words: tuple[str, ...], *, now_ms: int, **narrower: Any) -> CallQuery:
-    """The query that the arguments make together; see `narrowed` for the rest.
+def parse(
+    words: tuple[str, ...], *, now_ms: int, idle: Mapping[str, str] = MappingProxyType({}), **narrower: Any
+) -> CallQuery:
+    """The query that the arguments make together; see `callscope.query.language.parse`, and `narrowed` for the rest.
 
     Raises:
         QueryError: it is none.
         SettingError: an option is wrong.
     """
-    return narrowed(language.parse(" ".join(words), now_ms=now_ms), now_ms=now_ms, **narrower)
+    return narrowed(language.parse(" ".join(words), now_ms=now_ms, idle=idle), now_ms=now_ms, **narrower)
 
 
 def narrowed(

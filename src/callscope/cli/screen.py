@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ from callscope.model import wire
 from callscope.report.safe_text import clean_json
 
 _PIPE_WIDTH: Final = 100
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 
 
 class _Screen(Console):
@@ -36,11 +39,20 @@ def console() -> Console:
 
 def print_json(value: object) -> None:
     """One JSON document, indented."""
-    document = msgspec.json.format(wire.encode(value), indent=2).decode()
-    sys.stdout.write(clean_json(document) + "\n")
+    _write_json(msgspec.json.format(wire.encode(value), indent=2))
 
 
 def print_json_line(value: dict[str, Any]) -> None:
     """One JSON document on one line, at once."""
-    sys.stdout.write(clean_json(wire.encode(value).decode()) + "\n")
+    _write_json(wire.encode(value))
     sys.stdout.flush()
+
+
+def _write_json(document: bytes) -> None:
+    """What the output has no characters for is written as escapes: it means the same."""
+    text = clean_json(document.decode())
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    sys.stdout.write(text + "\n")

@@ -23,8 +23,9 @@ from callscope.index import regex
 from callscope.index.compile import FROM, Compiled, Parameter, compile_query
 from callscope.index.deadline import limited
 from callscope.index.globs import clean
+from callscope.index.grains import WHOLE
 from callscope.index.matching import snapshot
-from callscope.index.plan import as_rows, few_calls
+from callscope.index.plan import as_rows, few_calls, narrowest
 from callscope.query.query import SORTS, CallQuery
 
 SECONDS: Final = 10.0
@@ -183,11 +184,14 @@ def count_calls(db: sqlite3.Connection, query: CallQuery, few: list[int] | None 
     """How many calls a query finds. ``few``: see `callscope.index.plan.few_calls`."""
     compiled = compile_query(query, words=True, one_by_one=few is not None)
     parameters: dict[str, Parameter] = dict(compiled.parameters)
-    among = ""
+    table, named = "call AS c", ""
     if few is not None:
-        among = "c.id IN (SELECT value FROM json_each(:few)) AND "
         parameters["few"] = as_rows(few)
-    statement = f"SELECT count(*) FROM {FROM} WHERE {among}{compiled.where}"  # noqa: S608 -- from the compiler
+        table = "json_each(:few) AS few CROSS JOIN call AS c ON c.id = few.value"
+    elif len(compiled.sources) > 1 and (source := narrowest(db, compiled.sources, compiled.parameters)) is not None:
+        named = f"WITH named (id) AS ({source}), once (id) AS (SELECT DISTINCT id FROM named) "  # noqa: S608 -- from the compiler
+        table = "once AS c" if compiled.by_number else "once CROSS JOIN call AS c ON c.id = once.id"
+    statement = f"{named}SELECT count(*) FROM {table} WHERE {compiled.where}"  # noqa: S608 -- as above
     return int(db.execute(statement, parameters).fetchone()[0])
 
 
@@ -241,7 +245,7 @@ def _segments(db: sqlite3.Connection, query: CallQuery, cursor: _Cursor | None) 
 def _words_segments(db: sqlite3.Connection, query: CallQuery, cursor: _Cursor | None) -> Iterator[_Segment]:
     """One word after the other; the unknown one last; within each, newest first."""
     column = query.sort
-    found = db.execute(f"SELECT DISTINCT {column} FROM dimensions").fetchall()  # noqa: S608 -- a name of ours
+    found = db.execute(f"SELECT DISTINCT {column} FROM dimensions WHERE grain = {WHOLE}").fetchall()  # noqa: S608 -- a name of ours
     ended = {cursor.segment[1:]} if cursor is not None else set()  # it has its place also if no call has it any more
     words = sorted({str(word) for (word,) in found} | ended)
     words.sort(key=lambda word: (word.casefold(), word), reverse=query.descending)

@@ -13,15 +13,18 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import compress
+from operator import sub
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from callscope.index.figures import ENOUGH, UNFINISHED
+from callscope.index.call_waits import WAIT_BYTES, unpacked
+from callscope.index.counted import Counted
+from callscope.index.figures import ENOUGH
 from callscope.index.histogram import NAMES, RESPONSE
 from callscope.index.interval import Estimate, difference, mean, quantile, share_of, wilson
-from callscope.index.matching import exchanges_of, matching_calls, snapshot
-from callscope.index.sums import Row
+from callscope.index.matching import matching_calls, snapshot
+from callscope.index.sums import UNFINISHED
 from callscope.model.call import COMPLETED
 from callscope.query.query import CallQuery
 from callscope.timeline.percentiles import percentile
@@ -34,7 +37,8 @@ FEWEST_CALLS: Final = 10
 
 _QUANTILES: Final[tuple[tuple[Statistic, float], ...]] = (("p50", 0.50), ("p95", 0.95))
 _COLUMNS: Final = (
-    "c.id, d.status, c.exchanges, c.unanswered, c.errors > 0, CASE WHEN c.unpriced = 0 THEN c.cost_usd END"
+    "c.id, c.status, c.exchanges, c.unanswered, c.errors > 0, CASE WHEN c.unpriced = 0 THEN c.cost_usd END, w.cut_off, "
+    + ", ".join(f"w.{name}" for name in NAMES)
 )
 
 
@@ -82,7 +86,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(db: sqlite3.Connection, a: CallQuery, b: CallQuery) -> Comparison:
-    """Compare the calls of two queries, from their exchanges. Their sort, limit and cursor are of no account."""
+    """Compare the calls of two queries, from their waits. Their sort, limit and cursor are of no account."""
     with snapshot(db):
         sides = _Calls(db, a), _Calls(db, b)
     shared = len(sides[0].answers.keys() & sides[1].answers.keys())
@@ -100,46 +104,68 @@ class _Measured(NamedTuple):
     estimate: Estimate | None
 
 
+class _Waits:
+    """Waits of one name."""
+
+    __slots__ = ("sizes", "values")
+
+    def __init__(self) -> None:
+        self.values = array("I")
+        """Those of a call next to each other."""
+        self.sizes: list[int] = []
+        """How many there are of each call that has some."""
+
+    def add(self, blobs: Sequence[bytes]) -> None:
+        self.values += unpacked(blobs)
+        self.sizes += [size // WAIT_BYTES for size in map(len, blobs) if size]
+
+    def measured(self) -> list[_Measured]:
+        """At each of `_QUANTILES`."""
+        n, calls = len(self.values), len(self.sizes)
+        if n < ENOUGH:
+            return [_Measured(None, n, calls, None) for _ in _QUANTILES]
+        ordered = Counted(Counter(self.values))
+        return [
+            _Measured(
+                percentile(ordered, share),
+                n,
+                calls,
+                quantile(self.values, self.sizes, share, ordered=ordered),
+            )
+            for _, share in _QUANTILES
+        ]
+
+
 class _Calls:
     """What is known of one side."""
 
     def __init__(self, db: sqlite3.Connection, query: CallQuery) -> None:
         self.answers: dict[int, int] = {}
-        self.waits: dict[str, tuple[array[int], array[int]]] = {name: (array("q"), array("q")) for name in NAMES}
+        self.waits = {name: _Waits() for name in NAMES}
         self._exchanges = self._unanswered = self._failing = 0
         self._ended: list[bool] = []
         self._costs: list[float] = []
-        self._cut_off: Counter[int] = Counter()
-        for call, status, exchanges, unanswered, failing, cost in matching_calls(db, query, _COLUMNS):
-            self.answers[call] = exchanges - unanswered
-            self._exchanges += exchanges
-            self._unanswered += unanswered
-            self._failing += failing
-            if status not in UNFINISHED:
-                self._ended.append(status == COMPLETED)
-                self._costs += [cost] if cost is not None else []
-        for rows in exchanges_of(db, sorted(self.answers)):
-            self._add(rows)
-        self.waits = {name: _in_order(*pair) for name, pair in self.waits.items()}
+        self._cut_off: dict[int, int] = {}
+        for rows in matching_calls(db, query, _COLUMNS, waits=True):
+            calls, statuses, exchanges, unanswered, failing, costs, cut_off, *waits = zip(*rows, strict=True)
+            self.answers.update(zip(calls, map(sub, exchanges, unanswered), strict=True))
+            self._exchanges += sum(exchanges)
+            self._unanswered += sum(unanswered)
+            self._failing += sum(failing)
+            is_over = [status not in UNFINISHED for status in statuses]
+            self._ended += [status == COMPLETED for status in compress(statuses, is_over)]
+            self._costs += [cost for cost in compress(costs, is_over) if cost is not None]
+            self._cut_off.update({call: times for call, times in zip(calls, cut_off, strict=True) if times})
+            for name, blobs in zip(NAMES, waits, strict=True):
+                self.waits[name].add(blobs)
         self._costs.sort()
-
-    def _add(self, rows: list[Row]) -> None:
-        if not rows:
-            return
-        calls, cut_off, *waits = zip(*rows, strict=True)
-        self._cut_off.update(compress(calls, cut_off))
-        for (values, groups), column in zip(self.waits.values(), waits, strict=True):
-            known = [value is not None for value in column]
-            values.extend(compress(column, known))
-            groups.extend(compress(calls, known))
 
     def side(self) -> Side:
         return Side(calls=len(self.answers), exchanges=self._exchanges, unanswered=self._unanswered)
 
     def wait(self, name: str) -> list[_Measured]:
         """The waits of that name at each of `_QUANTILES`."""
-        ordered, groups = self.waits[name]
-        return _quantiles(ordered, groups, [share for _, share in _QUANTILES])
+        return self.waits[name].measured()
 
     def completion(self) -> _Measured:
         return _of_calls(sum(self._ended), len(self._ended))
@@ -148,33 +174,24 @@ class _Calls:
         return _of_calls(self._failing, len(self.answers))
 
     def interruptions(self) -> _Measured:
-        sizes = {call: answers for call, answers in self.answers.items() if answers > 0}
-        n = sum(sizes.values())
+        answered = [call for call, answers in self.answers.items() if answers > 0]
+        sizes = [self.answers[call] for call in answered]
+        cut_off = [self._cut_off.get(call, 0) for call in answered]
+        n = sum(sizes)
         if not n:
             return _Measured(None, 0, 0, None)
-        return _Measured(self._cut_off.total() / n, n, len(sizes), share_of(self._cut_off, sizes))
+        return _Measured(sum(self._cut_off.values()) / n, n, len(sizes), share_of(cut_off, sizes))
 
     def mean_cost(self) -> _Measured:
         n = len(self._costs)
         return _Measured(math.fsum(self._costs) / n if n else None, n, n, mean(self._costs))
 
     def median_cost(self) -> _Measured:
-        return _quantiles(self._costs, range(len(self._costs)), [0.50])[0]
-
-
-def _in_order(values: array[int], groups: array[int]) -> tuple[array[int], array[int]]:
-    order = sorted(range(len(values)), key=values.__getitem__)
-    return array("q", [values[at] for at in order]), array("q", [groups[at] for at in order])
-
-
-def _quantiles(ordered: Sequence[float], groups: Sequence[int], shares: Sequence[float]) -> list[_Measured]:
-    n, sizes = len(ordered), Counter(groups)
-    if n < ENOUGH:
-        return [_Measured(None, n, len(sizes), None) for _ in shares]
-    return [
-        _Measured(percentile(ordered, share), n, len(sizes), quantile(ordered, groups, share, sizes=sizes))
-        for share in shares
-    ]
+        n = len(self._costs)
+        if n < ENOUGH:
+            return _Measured(None, n, n, None)
+        estimate = quantile(self._costs, [1] * n, 0.50, ordered=self._costs)
+        return _Measured(percentile(self._costs, 0.50), n, n, estimate)
 
 
 def _of_calls(count: int, calls: int) -> _Measured:
@@ -185,7 +202,7 @@ def _of_calls(count: int, calls: int) -> _Measured:
 
 def _figures(a: _Calls, b: _Calls, shared: int) -> Iterator[Figure]:
     for name in NAMES:
-        if name == RESPONSE or a.waits[name][0] or b.waits[name][0]:
+        if name == RESPONSE or a.waits[name].values or b.waits[name].values:
             measure = name if name == RESPONSE else f"stage.{name}"
             for (statistic, _), one, other in zip(_QUANTILES, a.wait(name), b.wait(name), strict=True):
                 yield _figure(measure, statistic, "ms", one, other, shared)

@@ -12,14 +12,15 @@ know, all else with `globs`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from callscope.errors import SettingError
 from callscope.index import regex
-from callscope.index.globs import clean, glob
-from callscope.index.ingest import DOCUMENT_BITS, NUMBERS_A_SECOND
-from callscope.query.query import FLAGS, NUMBERS, STAGES, CallQuery, Term, Where, Words
+from callscope.index.globs import clean, glob, like
+from callscope.index.numbers import DOCUMENT_BITS, EPOCH_S, LAST_S, NUMBERS_A_SECOND, SLACK_S
+from callscope.query.query import FLAGS, NUMBERS, STAGES, STARTED, CallQuery, Term, Where, Words
 
 Parameter = str | int | float
 
@@ -33,20 +34,17 @@ KINDS: Final[dict[Where, tuple[str, ...]]] = {
     "error": ("error",),
 }
 """The kinds of documents that are looked at; all of them when none is given."""
-EPOCH_S: Final = 1_577_836_800
-"""2020-01-01, from which calls are numbered."""
 TRIGRAM: Final = 3
 """Characters that a needle has at least, for the trigram table to find it."""
 MAX_NEEDLE: Final = 2_000
 """Characters of words that are looked for."""
 
-_LAST_S: Final = (1 << 31) - (1 << 24)
 _FIRST_S: Final = -(1 << 31)
-_SLACK_S: Final = 3_600
 _LAST_DOCUMENT: Final = (1 << DOCUMENT_BITS) - 1
 _NOTHING_ELSE: Final = "1"
 
 _OF_CALL: Final = {
+    STARTED: "c.started_at_ms",
     "duration": "c.duration_ms",
     "turns": "c.turns",
     "exchanges": "c.exchanges",
@@ -72,19 +70,22 @@ _OF_CALL: Final = {
 _OF_DIMENSIONS: Final = {name: f"d.{name}" for name in ("agent", "version", "mode", "status", "environment")}
 _OF_SEVERAL: Final = {
     "tool": (("tool", ("name",)),),
-    "event": (("event", ("type",)),),
     "fingerprint": (("error", ("fingerprint",)),),
-    "service": (("usage", ("service",)), ("cost_line", ("service",))),
-    "provider": (("usage", ("provider",)), ("cost_line", ("provider",))),
-    "model": (("usage", ("model",)), ("cost_line", ("model",))),
     "error": (("error", ("message", "exception_type", "category")),),
 }
 """Of what a call may have several of: the tables, and the columns of which one has to fit."""
+_OF_SETS: Final = {
+    "event": ("event_types", "event_type", "type"),
+    "service": ("services", "service", "service"),
+    "provider": ("services", "service", "provider"),
+    "model": ("services", "service", "model"),
+}
+"""Of what calls have sets, each stored once: the column that names the set, a view of its members, their column."""
 _ALSO_OF_CALL: Final = {"provider": "d.provider", "model": "d.model", "error": "c.error"}
 _ON_ERRORS: Final = frozenset({"error", "fingerprint"})
 _SLOW: Final = frozenset(
     {
-        "event", "service", "unpriced", "lost", "direction", "callee", "telephony", "trace", "reason", "cost_status",
+        "unpriced", "lost", "direction", "callee", "telephony", "trace", "reason", "cost_status",
     }
 )  # fmt: skip
 """Fields without an index."""
@@ -98,8 +99,8 @@ _FLAGS: Final = {
     "recorded": "c.has_recording",
     "live": "c.status = 'in_progress'",
 }
-_WITH_FEW_VALUES: Final = frozenset({"provider", "model"})
-"""Fields of which few values are in use: a pattern is compared with each of these."""
+_OTHER_COLUMN: Final = re.compile(r"\b[cd]\.(?!id\b)")
+"""In a condition, which holds names of ours and of parameters alone."""
 _SIGNS: Final = {"above": ">", "at_least": ">=", "below": "<", "at_most": "<="}
 
 
@@ -114,6 +115,8 @@ class Compiled(NamedTuple):
     """For each condition that an index answers, a SELECT of numbers of calls: every call that fits is among them."""
     time: str | None
     """The same for the time; None when there is none."""
+    by_number: bool
+    """Whether ``where`` is about the numbers of calls alone, not about anything else in ``call``."""
     errors: str
     """Over ``error AS e``: the errors of a call that the query is about; all of them if it does not say."""
 
@@ -143,8 +146,8 @@ def compile_query(query: CallQuery, *, words: bool, one_by_one: bool = False) ->
 def call_numbers(query: CallQuery) -> tuple[int, int]:
     """The first and last number that a call in the query's time can have."""
     since_s = _FIRST_S if query.since_ms is None else query.since_ms // 1000 - EPOCH_S
-    until_s = _LAST_S + _SLACK_S if query.until_ms is None else query.until_ms // 1000 - EPOCH_S + _SLACK_S
-    first, last = max(_FIRST_S, min(since_s, _LAST_S)), max(_FIRST_S, min(until_s, _LAST_S + _SLACK_S))
+    until_s = LAST_S + SLACK_S if query.until_ms is None else query.until_ms // 1000 - EPOCH_S + SLACK_S
+    first, last = max(_FIRST_S, min(since_s, LAST_S)), max(_FIRST_S, min(until_s, LAST_S + SLACK_S))
     return first * NUMBERS_A_SECOND, last * NUMBERS_A_SECOND
 
 
@@ -177,6 +180,11 @@ def pattern_of(words: Words) -> str:
     return f"(?i){words.text}" if words.ignore_case else words.text
 
 
+def outline_of(words: Words) -> str | None:
+    """A pattern of ``GLOB`` that every document fits in which these words are; None when nobody knows one."""
+    return regex.outline(pattern_of(words)) if words.regex else glob(words.text, part=True, wild=False)
+
+
 class _Builder:
     """Conditions, gathered."""
 
@@ -196,11 +204,13 @@ class _Builder:
             condition = f"c.dimensions IN (SELECT d.id FROM dimensions AS d WHERE {' AND '.join(self._of_dimensions)})"
             self._sources.append(_source(" AND ".join([condition, *self._bounds])))
             self._conditions.insert(0, condition)
+        where = " AND ".join([*self._bounds, *self._conditions]) or _NOTHING_ELSE
         return Compiled(
-            where=" AND ".join([*self._bounds, *self._conditions]) or _NOTHING_ELSE,
+            where=where,
             parameters=self._parameters,
             sources=tuple(self._sources),
             time=_source(" AND ".join(self._bounds)) if self._bounds else None,
+            by_number=_OTHER_COLUMN.search(where) is None,
             errors=" AND ".join(self._errors) or _NOTHING_ELSE,
         )
 
@@ -236,7 +246,7 @@ class _Builder:
             self._add(_FLAGS[field], negated=term.negated, source=source)
         elif field == "wait" or field.startswith("stage."):
             self._exchanges(term)
-        elif field in NUMBERS:
+        elif field in NUMBERS or field == STARTED:
             condition = self._number(_OF_CALL[field], term)
             source = _source(condition)
             if field in _MOSTLY_NONE and not _is_some(term):
@@ -247,11 +257,12 @@ class _Builder:
         elif field in _OF_DIMENSIONS:
             condition = self._text(_OF_DIMENSIONS[field], term)
             self._of_dimensions.append(f"{'NOT ' if term.negated else ''}({condition})")
-        elif field in _OF_SEVERAL:
+        elif field in _OF_SEVERAL or field in _OF_SETS:
             self._several(term)
         elif field.startswith("label.") and field != "label.":
             name = self._bind(field.removeprefix("label."))
-            found = f"FROM label WHERE name = {name} AND ({self._text('value', term)})"
+            fits = "1" if term.op == "present" else self._text("value", term)  # one that is empty was set, too
+            found = f"FROM label WHERE name = {name} AND ({fits})"
             self._add(
                 f"EXISTS (SELECT 1 {found} AND call = c.id)",
                 negated=term.negated,
@@ -267,26 +278,32 @@ class _Builder:
         stage = term.field.removeprefix("stage.")
         if term.field != "wait" and stage not in STAGES:
             raise SettingError(f"no stage {stage!r}")
+        if term.field == "wait" and term.op in {"above", "at_least"}:  # any of them is so when the longest is
+            condition = self._number("c.worst_ms", term)
+            self._add(condition, negated=term.negated, source=_source(condition))
+            return
         column = "response_ms" if term.field == "wait" else f"{stage}_ms"
         condition = (
             f"EXISTS (SELECT 1 FROM exchange WHERE call = c.id AND kind = 'exchange' AND {self._number(column, term)})"
         )
         lowest = min((value for value in term.values if not isinstance(value, str)), default=0.0)
-        is_of_the_worst = term.field == "wait" and term.op in {"above", "at_least", "between", "is"}
+        is_of_the_worst = term.field == "wait" and term.op in {"between", "is"}
         source = _source(f"c.worst_ms >= {self._bind(lowest)}") if is_of_the_worst else None
         self._add(condition, negated=term.negated, source=source)
 
     def _several(self, term: Term) -> None:
         conditions, sources = [], []
-        for table, columns in _OF_SEVERAL[term.field]:
+        for table, columns in _OF_SEVERAL.get(term.field, ()):
             fits = " OR ".join(self._text(column, term) for column in columns)
             conditions.append(f"EXISTS (SELECT 1 FROM {table} WHERE call = c.id AND ({fits}))")
-            if term.field in _WITH_FEW_VALUES and not _is_plain(term):
-                among = f"{_values_of(table, columns[0])} WHERE {self._text('value', term)}"
-                fits = f"{columns[0]} COLLATE NOCASE IN ({among})"
             sources.append(f"SELECT call FROM {table} WHERE ({fits}){self._in_time('call')}")
             if term.field in _ON_ERRORS and not term.negated:
                 self._errors.append(f"({' OR '.join(self._text(f'e.{column}', term) for column in columns)})")
+        if term.field in _OF_SETS:
+            names, view, part = _OF_SETS[term.field]
+            condition = f"c.{names} IN (SELECT {names} FROM {view} WHERE {self._text(part, term)})"
+            conditions.append(condition)
+            sources.append(_source(f"{condition}{self._in_time('c.id')}"))
         column = _ALSO_OF_CALL.get(term.field)
         if column is not None:
             condition = self._text(column, term)
@@ -324,8 +341,7 @@ class _Builder:
                 regex.expression(value)
             return f"({column} <> '' AND ({' OR '.join(f'{column} REGEXP {self._bind(value)}' for value in values)}))"
         if term.op == "contains":
-            patterns = [glob(value, part=True, wild=False) for value in values]
-            return self._globs(column, patterns)
+            return self._globs(column, values, part=True)
         if term.op != "is":
             raise SettingError(f"{term.field} is words: it cannot be {term.op} that")
         return self._is(column, values)
@@ -337,22 +353,27 @@ class _Builder:
         if plain:
             either.append(f"{column} COLLATE NOCASE IN ({', '.join(map(self._bind, plain))})")
         if rest:
-            either.append(self._globs(column, [glob(value) for value in rest]))
+            either.append(self._globs(column, rest))
         if "" in values:
             either.append(f"coalesce({column}, '') = ''")
         return f"({' OR '.join(either)})"
 
-    def _globs(self, column: str, patterns: Sequence[str]) -> str:
-        return f"({column} <> '' AND ({' OR '.join(f'{column} GLOB {self._bind(pattern)}' for pattern in patterns)}))"
+    def _globs(self, column: str, values: Sequence[str], *, part: bool = False) -> str:
+        patterns = [glob(value, part=part, wild=not part) for value in values]
+        return f"({column} <> '' AND ({' OR '.join(self._glob(column, pattern) for pattern in patterns)}))"
+
+    def _glob(self, column: str, pattern: str) -> str:
+        """``LIKE`` is asked first because it is quicker to say no."""
+        return f"({column} LIKE {self._bind(like(pattern))} AND {column} GLOB {self._bind(pattern)})"
 
     def words(self, words: Words) -> None:
         match = needle(words)
         kinds = KINDS[words.where]
         of_kind = f" AND document.kind IN ({', '.join(map(self._bind, kinds))})" if kinds else ""
-        letters = regex.literal(words.text) if words.regex else words.text
         fits = of_kind
-        if letters is not None:
-            fits += f" AND document.text GLOB {self._bind(glob(letters, part=True, wild=False))}"
+        shape = outline_of(words)
+        if shape is not None:
+            fits += f" AND {self._glob('document.text', shape)}"
         if words.regex:
             fits += f" AND document.text REGEXP {self._bind(pattern_of(words))}"
         one_by_one = f"EXISTS (SELECT 1 FROM document WHERE {_OF_THIS_CALL}{fits})"
@@ -379,22 +400,3 @@ def _is_some(term: Term) -> bool:
     """Whether a number has to be above 0 to fit."""
     lowest = min((float(value) for value in term.values if not isinstance(value, str)), default=1.0)
     return term.op not in {"below", "at_most"} and (lowest > 0 or (term.op == "above" and lowest >= 0))
-
-
-def _is_plain(term: Term) -> bool:
-    """Whether whole values are asked for, which an index finds."""
-    return term.op == "is" and all(
-        isinstance(value, str) and value.isascii() and "*" not in value for value in term.values
-    )
-
-
-def _values_of(table: str, column: str) -> str:
-    """The different values of a column, each found in its index behind the one before; as ``value``."""
-    after = (
-        f"SELECT {column} FROM {table} WHERE {column} COLLATE NOCASE > values_of.value "
-        f"ORDER BY {column} COLLATE NOCASE LIMIT 1"
-    )
-    return (
-        f"WITH RECURSIVE values_of (value) AS (SELECT min({column} COLLATE NOCASE) FROM {table} "
-        f"UNION ALL SELECT ({after}) FROM values_of WHERE value IS NOT NULL) SELECT value FROM values_of"
-    )

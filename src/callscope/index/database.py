@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from callscope.archive.replace import FILE_MODE, make_dir
 from callscope.errors import CallscopeError, NoIndexError, SettingError, UnreadableError
+from callscope.index import full_text
 from callscope.index.place import NAME
 
 try:
@@ -28,8 +29,10 @@ try:
 except ImportError:  # Windows: SQLite's own lock keeps two refreshers apart, they only do the work twice
     fcntl = None  # type: ignore[assignment]
 
-_MIGRATIONS: Final = {1: "schema.sql"}
-"""What brings a file from the version before to this one: SQL in this directory."""
+_MIGRATIONS: Final = {2: "schema.sql"}
+"""What brings a file from the version before to this one: SQL in this directory. A file of a version before the first
+one is made anew: it holds nothing that is not in the archive."""
+_FIRST: Final = min(_MIGRATIONS)
 SCHEMA: Final = max(_MIGRATIONS)
 """``PRAGMA user_version`` of a file that is up to date."""
 _APPLICATION: Final = 0x63_61_6C_6C
@@ -37,17 +40,28 @@ _APPLICATION: Final = 0x63_61_6C_6C
 _BUSY_SECONDS: Final = 5.0
 _CACHE_KIB: Final = 32 * 1024
 _BULK_CACHE_KIB: Final = 96 * 1024
-_BULK_HASH_BYTES: Final = 64 * 1024 * 1024
-_HASH_BYTES: Final = 1024 * 1024
 log: Final = logging.getLogger("callscope")
 
 
 _MAGIC: Final = b"SQLite format 3\0"
-_SIDE_FILES: Final = ("-wal", "-shm", "-journal")
+_MARK: Final = "-damaged"
+_SIDE_FILES: Final = ("-wal", "-shm", "-journal", _MARK)
 _PRIMARY: Final = 0xFF
 """Extended result codes hold the primary one in their lowest byte."""
 _BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _FULL: Final = sqlite3.SQLITE_FULL
+
+
+class UnusableError(CallscopeError):
+    """An index cannot be kept at its place; elsewhere it could."""
+
+
+class _NoPlaceError(UnusableError, SettingError):
+    """The place cannot be written."""
+
+
+class _NewerError(UnusableError, UnreadableError):
+    """A newer callscope made the file."""
 
 
 def writable(place: Path, *, root: Path) -> sqlite3.Connection:
@@ -103,6 +117,15 @@ def readable(place: Path, *, root: Path) -> sqlite3.Connection:
     return db
 
 
+def told(place: Path, name: str) -> str | None:
+    """What the ``about`` of an index says under a name, also of one that is to be made anew; None if it does not."""
+    try:
+        with contextlib.closing(_connect_to_read(place)) as db:
+            return _about(db, name)
+    except (sqlite3.Error, UnicodeDecodeError):
+        return None
+
+
 @contextlib.contextmanager
 def lock(place: Path) -> Iterator[bool]:
     """Hold the right to write the index, if nobody has it; gives whether it is held. Ends with the process, too.
@@ -121,6 +144,23 @@ def lock(place: Path) -> Iterator[bool]:
         os.close(fd)
 
 
+def require_ours(place: Path) -> None:
+    """Make sure that a file may be made anew; there need not be one.
+
+    Raises:
+        SettingError: it is of another kind, or another program's database.
+        UnreadableError: a newer callscope made it.
+    """
+    if not place.exists():
+        return
+    _require_kind(place)
+    try:
+        with contextlib.closing(_connect_to_read(place)) as db:
+            _version(db, place)
+    except sqlite3.DatabaseError:
+        return  # damaged: it is made anew
+
+
 def discard(place: Path) -> None:
     """Delete the index. Hold `lock`. Who reads it goes on with what it has open."""
     for name in ("", *_SIDE_FILES):
@@ -134,12 +174,27 @@ def set_aside(place: Path) -> None:
     Raises:
         SettingError: the file has a name that somebody gave, and does not look like an index: it may be precious.
     """
-    if place.name != NAME and not _may_be_ours(place):
-        raise SettingError(f"{place} is a file of another kind: set CALLSCOPE_INDEX to another place, or remove it")
+    _require_kind(place)
     log.warning("callscope: the index %s is damaged: it is kept as %s.broken, and made anew", place, place.name)
     with contextlib.suppress(FileNotFoundError):
         os.replace(place, f"{place}.broken")  # noqa: PTH105 -- as above
     discard(place)
+
+
+def _require_kind(place: Path) -> None:
+    if place.name != NAME and not _may_be_ours(place):
+        raise SettingError(f"{place} is a file of another kind: set CALLSCOPE_INDEX to another place, or remove it")
+
+
+def condemn(place: Path) -> None:
+    """Note that who reads the index found it damaged: the next refresh makes it anew. Never raises."""
+    with contextlib.suppress(OSError):
+        Path(f"{place}{_MARK}").touch(FILE_MODE)
+
+
+def is_condemned(place: Path) -> bool:
+    """Whether somebody did."""
+    return Path(f"{place}{_MARK}").exists()
 
 
 def _may_be_ours(place: Path) -> bool:
@@ -156,9 +211,7 @@ def bulk(db: sqlite3.Connection, *, on: bool) -> None:
     db.execute(f"PRAGMA cache_size = {-(_BULK_CACHE_KIB if on else _CACHE_KIB)}")
     db.execute(f"PRAGMA synchronous = {'OFF' if on else 'NORMAL'}")
     db.execute(f"PRAGMA wal_autocheckpoint = {16_000 if on else 1_000}")
-    for table in ("document_trigram", "document_word"):
-        statement = f"INSERT INTO {table} ({table}, rank) VALUES ('hashsize', ?)"  # noqa: S608 -- names of ours
-        db.execute(statement, (_BULK_HASH_BYTES if on else _HASH_BYTES,))
+    full_text.bulk(db, on=on)
     if not on:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -171,12 +224,17 @@ def is_broken(error: sqlite3.Error) -> bool:
 def explain(error: sqlite3.Error, place: Path) -> CallscopeError:
     """An error of SQLite in words: what happened, where, what to do."""
     code = _code(error)
+    if full_text.is_missing(error):
+        return SettingError(
+            "this index was made without what finds substrings and regular expressions: `callscope reindex --search` "
+            "adds it; ranked words are found without"
+        )
     if code in _BROKEN:
         return UnreadableError(
             f"the index {place} is damaged ({error}): `callscope reindex` makes it anew; no call is affected"
         )
     if code == _FULL:
-        return CallscopeError(
+        return UnusableError(
             f"the disk of the index {place} is full: free some space, or set CALLSCOPE_INDEX to another place"
         )
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
@@ -191,17 +249,20 @@ def _opened(place: Path, root: Path) -> sqlite3.Connection:
     try:
         version = _version(db, place)
         name = _name_of(root)
-        if version and _about(db, "root") != name and not place.is_relative_to(root):
+        is_of_another = version and _about(db, "root") != name and not place.is_relative_to(root)
+        if 0 < version < _FIRST or is_of_another:
             db.close()
             discard(place)
             db, version = _connect(place), 0
-        for number in range(version + 1, SCHEMA + 1):
+        if not version and _tables(db):
+            raise _damaged("it holds tables and says that it is empty")
+        for number in range(max(version + 1, _FIRST), SCHEMA + 1):
             _migrate(db, number)
         if _about(db, "root") != name:  # new, or inside an archive that was moved
             db.execute("INSERT OR REPLACE INTO about VALUES ('root', ?)", (name,))
     except UnicodeDecodeError as error:
         db.close()
-        raise _damaged(error) from error
+        raise _damaged(f"its schema is damaged ({error.reason})") from error
     except (sqlite3.Error, CallscopeError):
         db.close()
         raise
@@ -213,6 +274,7 @@ def _connect(place: Path) -> sqlite3.Connection:
         os.close(os.open(place, os.O_RDWR | os.O_CREAT, FILE_MODE))  # words of callers: for their owner alone
     db = sqlite3.connect(place, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
+        _version(db, place)  # of what is not ours, not even the journal is changed
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -235,7 +297,7 @@ def _connect_to_read(place: Path) -> sqlite3.Connection:
         db = _connect_uri(f"{uri}&immutable=1")  # nobody writes it: a log would be there
     except UnicodeDecodeError as error:
         db.close()
-        raise _damaged(error) from error
+        raise _damaged(f"its schema is damaged ({error.reason})") from error
     except (sqlite3.Error, CallscopeError):
         db.close()
         raise
@@ -243,9 +305,9 @@ def _connect_to_read(place: Path) -> sqlite3.Connection:
     return db
 
 
-def _damaged(error: UnicodeDecodeError) -> sqlite3.DatabaseError:
-    """What SQLite would have said, had Python understood its message: a piece of a damaged schema."""
-    damaged = sqlite3.DatabaseError(f"its schema is damaged ({error.reason})")
+def _damaged(why: str) -> sqlite3.DatabaseError:
+    """What SQLite would have said, had it looked, or had Python understood its message: a piece of a damaged schema."""
+    damaged = sqlite3.DatabaseError(why)
     damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return damaged
 
@@ -261,7 +323,7 @@ def _version(db: sqlite3.Connection, place: Path) -> int:
     if application != _APPLICATION and (version or application or _tables(db)):
         raise SettingError(f"{place} is another program's database: set CALLSCOPE_INDEX to another place")
     if version > SCHEMA:
-        raise UnreadableError(
+        raise _NewerError(
             f"the index {place} was made by a newer callscope (schema {version}, this one knows {SCHEMA}): upgrade "
             "callscope, or delete the file, or set CALLSCOPE_INDEX to another place"
         )
@@ -311,6 +373,6 @@ def _code(error: sqlite3.Error) -> int:
 
 
 def _no_place(place: Path, why: str) -> SettingError:
-    return SettingError(
+    return _NoPlaceError(
         f"the index cannot be kept at {place} ({why}): set CALLSCOPE_INDEX to a place that can be written"
     )

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import add
 from typing import Final
 
 import msgspec
 
-from callscope.archive.reader import UNREADABLE
-from callscope.index.histogram import NAMES, RESPONSE, Histogram, histogram_of, merged, unpack_all
-from callscope.index.sums import INTERRUPTIONS_AT, SUMS, Row
-from callscope.model.call import COMPLETED, IN_PROGRESS
+from callscope.index.call_waits import unpacked
+from callscope.index.counted import Counted
+from callscope.index.histogram import NAMES, RESPONSE, Gathered, gather
+from callscope.index.sums import NANO_PER_USD, SUMS, US_PER_MINUTE, Row
 from callscope.timeline.percentiles import percentile
 
 ENOUGH: Final = 20
 """Fewer values than this have no percentiles."""
-UNFINISHED: Final = frozenset({IN_PROGRESS, UNREADABLE})
-"""Statuses of calls of which nobody can say how they ended."""
 
 _SHARES: Final = (0.50, 0.95, 0.99)
-_MS_PER_MINUTE: Final = 60_000
 _DECIMALS: Final = 1
 
 
@@ -74,93 +71,82 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 class Tally:
     """Adds up calls, rows of rollups, or both."""
 
-    __slots__ = ("_completed", "_histograms", "_sums", "_unfinished", "_waits")
+    __slots__ = ("_histograms", "_sums", "_waits")
 
     def __init__(self) -> None:
-        self._sums: list[float] = [0] * len(SUMS)
-        self._completed = 0
-        self._unfinished = 0
+        self._sums: list[int] = [0] * len(SUMS)
         self._histograms: list[bytes] = []
         self._waits: dict[str, Counter[int]] = {}
 
-    def add(self, status: str, sums: Row) -> None:
-        """Add calls of one status: `SUMS` of one call or of many."""
+    def add(self, sums: Row) -> None:
+        """Add `SUMS` of one call or of many."""
         self._sums = list(map(add, self._sums, sums))
-        if status == COMPLETED:
-            self._completed += sums[0]
-        elif status in UNFINISHED:
-            self._unfinished += sums[0]
 
-    def add_histograms(self, packed: bytes) -> None:
-        """Add the waits of a row of a rollup."""
-        self._histograms.append(packed)
+    def add_histograms(self, *columns: Sequence[bytes]) -> None:
+        """Add the waits of rows of rollups."""
+        for packed in columns:
+            self._histograms += packed
 
-    def add_exchanges(self, interrupted: int, waits: Sequence[Sequence[int | None]]) -> None:
-        """Add what calls do not say of their exchanges.
-
-        Args:
-            interrupted: how many of their answers were cut off.
-            waits: a column for each of `NAMES`.
-        """
-        self._sums[INTERRUPTIONS_AT] += interrupted
-        for name, column in zip(NAMES, waits, strict=True):
-            values = [value for value in column if value is not None]
+    def add_waits(self, columns: Iterable[tuple[str, Sequence[bytes]]]) -> None:
+        """Add the waits of calls: by name, those of each call as ``call_waits`` holds them."""
+        for name, blobs in columns:
+            values = unpacked(blobs)
             if values:
                 self._waits.setdefault(name, Counter()).update(values)
 
-    def figures(self, *, minutes: float, stages: bool) -> Figures:
-        """What it comes to, over so many minutes of time; without ``stages``, of the response alone."""
+    def gathered(self) -> dict[str, Gathered]:
+        """All waits by name, as histograms."""
+        found = gather(self._histograms)
+        for name, waits in self._waits.items():
+            found.setdefault(name, Gathered([], [], [])).add(list(waits.elements()))
+        return found
+
+    def figures(self, *, minutes: float) -> Figures:
+        """What it comes to, over so many minutes of time."""
         sums = dict(zip(SUMS, self._sums, strict=True))
-        calls, ended = int(sums["calls"]), int(sums["calls"]) - self._unfinished
-        exchanges, unanswered, turns = int(sums["exchanges"]), int(sums["unanswered"]), int(sums["turns"])
-        unpriced = int(sums["unpriced_calls"])
-        waits = self._percentiles(stages=stages)
+        calls, ended = sums["calls"], sums["calls"] - sums["unfinished"]
+        exchanges, unanswered, unpriced = sums["exchanges"], sums["unanswered"], sums["unpriced_calls"]
+        waits = self._percentiles()
         return Figures(
             calls=calls,
             ended=ended,
-            minutes=sums["duration_ms"] / _MS_PER_MINUTE,
-            turns=turns,
+            minutes=sums["duration_us"] / US_PER_MINUTE,
+            turns=sums["turns"],
             exchanges=exchanges,
             unanswered=unanswered,
-            completion=_share(self._completed, ended),
+            completion=_share(sums["completed"], ended),
             interruption_rate=_share(sums["interruptions"], exchanges - unanswered),
             error_rate=_share(sums["calls_with_errors"], calls),
             response=waits.pop(RESPONSE, Percentiles(n=0)),
             stages=waits,
-            cost_usd=None if unpriced == calls and not sums["cost_usd"] else sums["cost_usd"],
+            cost_usd=None if unpriced == calls and not sums["nano_usd"] else sums["nano_usd"] / NANO_PER_USD,
             unpriced_calls=unpriced,
             calls_per_minute=_share(calls, minutes),
-            turns_per_minute=_share(turns, minutes),
+            turns_per_minute=_share(sums["turns"], minutes),
         )
 
-    def _percentiles(self, *, stages: bool) -> dict[str, Percentiles]:
-        histograms = unpack_all(self._histograms, response_only=not stages)
-        found = {}
-        for name in NAMES if stages else (RESPONSE,):
-            histogram, waits = histograms.get(name), self._waits.get(name)
-            if histogram is not None:
-                found[name] = _of_histogram(histogram, waits)
-            elif waits is not None:
-                found[name] = percentiles_of(sorted(waits.elements()))
+    def _percentiles(self) -> dict[str, Percentiles]:
+        """Of what was added, exactly when there is no histogram among it."""
+        exactly = {} if self._histograms else self._waits
+        gathered = self.gathered() if self._histograms else {}
+        found: dict[str, Percentiles] = {}
+        for name in NAMES:
+            if name in exactly:
+                found[name] = _of_counted(exactly[name])
+            elif name in gathered:
+                found[name] = _of_gathered(gathered[name])
         return found
 
 
-def percentiles_of(waits_ms: Sequence[int]) -> Percentiles:
-    """Of one or more waits in ascending order, exactly."""
-    return _percentiles(
-        len(waits_ms),
-        waits_ms[0],
-        waits_ms[-1],
-        [percentile(waits_ms, share) for share in _SHARES] if len(waits_ms) >= ENOUGH else None,
-    )
+def _of_gathered(gathered: Gathered) -> Percentiles:
+    count, lowest, highest = gathered.edges()
+    return _percentiles(count, lowest, highest, gathered.quantiles(_SHARES) if count >= ENOUGH else None)
 
 
-def _of_histogram(histogram: Histogram, more: Counter[int] | None) -> Percentiles:
-    also = histogram_of(list(more.elements())) if more is not None else None
-    if also is not None:
-        histogram = merged((histogram, also))
-    shares = histogram.quantiles(_SHARES) if histogram.count >= ENOUGH else None
-    return _percentiles(histogram.count, histogram.lowest, histogram.highest, shares)
+def _of_counted(waits_ms: Counter[int]) -> Percentiles:
+    ordered = Counted(waits_ms)
+    shares = [percentile(ordered, share) for share in _SHARES] if len(ordered) >= ENOUGH else None
+    return _percentiles(len(ordered), ordered[0], ordered[-1], shares)
 
 
 def _percentiles(n: int, lowest: int, highest: int, shares: Sequence[float] | None) -> Percentiles:

@@ -5,8 +5,9 @@ among them), from there on of 2 % width, up to `LONGEST_MS`. Count, lowest and h
 that of `callscope.timeline.percentiles`, each value taken as the middle of its bucket: within 1 % of exact.
 
 What makes it quick in plain Python: the counts of a histogram are one integer with 32 bits for each bucket, so adding
-two histograms is adding two integers, and running totals are a few shifts and additions. 32 bits are enough for 4
-billion values; more raise OverflowError, so that no count runs over into its neighbour.
+two histograms is adding two integers; and where few values are added up, their buckets in order are all that a
+percentile needs. 32 bits are enough for 4 billion values; more raise OverflowError, so that no count runs over into
+its neighbour.
 
 The bytes of a row, little endian: `_VERSION`, then for each histogram `_HEAD` (which one, its form, number of values,
 lowest, highest, first bucket, number of buckets) and, by its form, the count of each bucket from the lowest value's to
@@ -19,8 +20,8 @@ import sys
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from struct import Struct
 from struct import error as struct_error
 from typing import Final, Literal
@@ -91,24 +92,95 @@ class Histogram(msgspec.Struct, frozen=True):
     def quantiles(self, shares: Sequence[float]) -> list[float]:
         """The milliseconds below which each share (0 to 1) of the values lies."""
         first = bucket_of(self.lowest)
-        running = _running_totals(self.lanes >> (first * _LANE_BITS), bucket_of(self.highest) - first + 1)
-        last = self.count - 1
+        counts = _counts_of(self.lanes >> (first * _LANE_BITS), bucket_of(self.highest) - first + 1)
+        return _quantiles(shares, self.count, self.lowest, self.highest, _by_counts(counts, first))
 
-        def value(rank: int) -> float:
-            if rank <= 0:
-                return self.lowest
-            if rank >= last:
-                return self.highest
-            middle = _MIDDLE[first + bisect_right(running, rank)]
-            return min(max(middle, self.lowest), self.highest)
+    def counts(self) -> tuple[int, array[int]]:
+        """The lowest value's bucket, and the number of values in each bucket from there to the highest value's."""
+        first = bucket_of(self.lowest)
+        return first, _counts_of(self.lanes >> (first * _LANE_BITS), bucket_of(self.highest) - first + 1)
 
-        found = []
-        for share in shares:
-            rank = share * last
-            below = int(rank)
-            low = value(below)
-            found.append(low + (value(below + 1) - low) * (rank - below))
-        return found
+
+_Parts = tuple[list[tuple[int, int, int]], list[tuple[int, int, bytes]], list[bytes]]
+"""Of histograms that are added up: count, lowest and highest value of each; form, first bucket and body of those with
+counts; the bodies of those that list buckets."""
+
+
+class Gathered:
+    """Values of one name that are added up: those of packed histograms, and values by themselves. Never empty."""
+
+    __slots__ = ("_dense", "_edges", "_listed")
+
+    def __init__(
+        self, edges: list[tuple[int, int, int]], dense: list[tuple[int, int, bytes]], listed: list[bytes]
+    ) -> None:
+        self._edges = edges
+        self._dense = dense
+        self._listed = listed
+
+    def add(self, values_ms: Sequence[int]) -> None:
+        """Add one or more values, in any order."""
+        buckets, lowest, highest = _bucketed(values_ms)
+        self._edges.append((len(values_ms), lowest, highest))
+        self._listed.append(_little_endian(array("H", buckets)))
+
+    def edges(self) -> tuple[int, int, int]:
+        """How many values there are, the lowest, the highest."""
+        if len(self._edges) == 1:
+            return self._edges[0]
+        counts, lowest, highest = zip(*self._edges, strict=True)
+        return _checked(sum(counts)), min(lowest), max(highest)
+
+    def quantiles(self, shares: Sequence[float]) -> list[float]:
+        """See `Histogram.quantiles`."""
+        count, lowest, highest = self.edges()
+        if self._dense:
+            first = bucket_of(lowest)
+            bucket_at = _by_counts(self._counts(first, bucket_of(highest) - first + 1), first)
+        else:
+            bucket_at = self._in_order().__getitem__
+        return _quantiles(shares, count, lowest, highest, bucket_at)
+
+    def histogram(self) -> Histogram:
+        """All values as one histogram."""
+        count, lowest, highest = self.edges()
+        first = bucket_of(lowest)
+        counts = array("I", self._counts(first, bucket_of(highest) - first + 1))
+        return Histogram(count, lowest, highest, int.from_bytes(_little_endian(counts), "little") << first * _LANE_BITS)
+
+    def packed(self, place: int) -> bytes:
+        """One of the histograms that `pack_values` makes bytes of."""
+        count, lowest, highest = self.edges()
+        first = bucket_of(lowest)
+        buckets = bucket_of(highest) - first + 1
+        if count <= buckets and not self._dense:
+            form, body = _LISTED, _little_endian(array("H", self._in_order()))
+        else:
+            form, body = _body(self._counts(first, buckets), first, count)
+        return _HEAD.pack(place, form, count, lowest, highest, first, buckets) + body
+
+    def _in_order(self) -> list[int]:
+        return sorted(_native("H", b"".join(self._listed)))
+
+    def _counts(self, first: int, buckets: int) -> array[int]:
+        """How many values are in each of these buckets, which are all that there are."""
+        if len(self._dense) == 1 and not self._listed:
+            form, _, body = self._dense[0]
+            return _native("H" if form == _NARROW_BYTES else "I", body)
+        lanes, narrow = 0, []
+        for form, start, body in self._dense:
+            number = int.from_bytes(body, "little") << ((start - first) * form * 8)
+            if form == _NARROW_BYTES:
+                narrow.append(number)
+            else:
+                lanes += number
+        for at in range(0, len(narrow), _AT_ONCE):
+            lanes += _widened(sum(narrow[at : at + _AT_ONCE]))
+        counts = _counts_of(lanes, buckets)
+        if self._listed:
+            for bucket, times in Counter(_native("H", b"".join(self._listed))).items():
+                counts[bucket - first] += times
+        return counts
 
 
 def bucket_of(value_ms: int) -> int:
@@ -140,22 +212,8 @@ def merged(histograms: Sequence[Histogram]) -> Histogram:
     )
 
 
-def pack(histograms: Mapping[str, Histogram]) -> bytes:
-    """Histograms by name (of `NAMES`) as bytes: the same for the same values, however they were added up."""
-    parts = [bytes((_VERSION,))]
-    for place, name in enumerate(NAMES):
-        histogram = histograms.get(name)
-        if histogram is not None:
-            first = bucket_of(histogram.lowest)
-            buckets = bucket_of(histogram.highest) - first + 1
-            counts = (histogram.lanes >> (first * _LANE_BITS)).to_bytes(buckets * _LANE_BYTES, "little")
-            form, body = _body(_native("I", counts), first, histogram.count)
-            parts += _HEAD.pack(place, form, histogram.count, histogram.lowest, histogram.highest, first, buckets), body
-    return b"".join(parts)
-
-
 def pack_values(values_ms: Mapping[str, Sequence[int]]) -> bytes:
-    """The same, straight from the values, in any order."""
+    """Values by name (of `NAMES`), in any order, as bytes: the same for the same values, whatever they come from."""
     parts = [bytes((_VERSION,))]
     for place, name in enumerate(NAMES):
         values = values_ms.get(name)
@@ -174,66 +232,55 @@ def pack_values(values_ms: Mapping[str, Sequence[int]]) -> bytes:
     return b"".join(parts)
 
 
-def unpack(blob: bytes) -> dict[str, Histogram]:
-    """The histograms of bytes, by name.
+def pack_all(blobs: Iterable[bytes]) -> bytes:
+    """All values of many bytes as bytes: those that `pack_values` makes of the values.
 
     Raises:
-        UnreadableError: the bytes are of another version, or not whole.
+        UnreadableError, OverflowError: see `gather`.
     """
-    return unpack_all((blob,))
+    found = gather(blobs)
+    parts = [found[name].packed(place) for place, name in enumerate(NAMES) if name in found]
+    return b"".join([bytes((_VERSION,)), *parts])
 
 
-def unpack_all(blobs: Iterable[bytes], *, response_only: bool = False) -> dict[str, Histogram]:
-    """The histograms of many bytes, merged by name; ``response_only`` leaves the stages out, which is quicker.
+def unpack(blobs: Iterable[bytes]) -> dict[str, Histogram]:
+    """The histograms of one or more bytes, those of a name as one.
+
+    Raises:
+        UnreadableError, OverflowError: see `gather`.
+    """
+    return {name: each.histogram() for name, each in gather(blobs).items()}
+
+
+def gather(blobs: Iterable[bytes]) -> dict[str, Gathered]:
+    """What many bytes hold, by name.
 
     Raises:
         UnreadableError: some are of another version, or not whole.
-        OverflowError: there are more values than can be counted.
+        OverflowError: later, when it is asked for: there are more values than can be counted.
     """
-    parts = [_Parts() for _ in NAMES]
+    parts: list[_Parts] = [([], [], []) for _ in NAMES]
+    read, size = _HEAD.unpack_from, _HEAD.size
     try:
         for blob in blobs:
             if blob[0] != _VERSION:
                 raise _unreadable(f"version {blob[0]}, this one knows {_VERSION}")
             at, end = 1, len(blob)
             while at < end:
-                place, form, count, lowest, highest, first, buckets = _HEAD.unpack_from(blob, at)
-                if response_only and place:
-                    break
-                body, at = at + _HEAD.size, at + _HEAD.size + (buckets * form or count * _ID_BYTES)
-                part = parts[place]
-                part.edges.append((count, lowest, highest))
-                if form == _LISTED:
-                    part.listed.append(blob[body:at])
+                place, form, count, lowest, highest, first, buckets = read(blob, at)
+                body = at + size
+                at = body + (buckets * form or count * _ID_BYTES)
+                edges, dense, listed = parts[place]
+                edges.append((count, lowest, highest))
+                if form:
+                    dense.append((form, first, blob[body:at]))
                 else:
-                    lanes = int.from_bytes(blob[body:at], "little") << (first * form * 8)
-                    (part.narrow if form == _NARROW_BYTES else part.lanes).append(lanes)
+                    listed.append(blob[body:at])
             if at > end:
                 raise _unreadable("bytes are missing")
     except (IndexError, struct_error) as error:
         raise _unreadable("bytes are missing") from error
-    return {name: part.sum() for name, part in zip(NAMES, parts, strict=True) if part.edges}
-
-
-class _Parts:
-    """Histograms of one name that are to be added up."""
-
-    __slots__ = ("edges", "lanes", "listed", "narrow")
-
-    def __init__(self) -> None:
-        self.edges: list[tuple[int, int, int]] = []
-        self.lanes: list[int] = []
-        self.narrow: list[int] = []
-        self.listed: list[bytes] = []
-
-    def sum(self) -> Histogram:
-        counts, lowest, highest = zip(*self.edges, strict=True)
-        lanes = sum(self.lanes)
-        for at in range(0, len(self.narrow), _AT_ONCE):
-            lanes += _widened(sum(self.narrow[at : at + _AT_ONCE]))
-        if self.listed:
-            lanes += _lanes_of(Counter(_native("H", b"".join(self.listed))))
-        return Histogram(_checked(sum(counts)), min(lowest), max(highest), lanes)
+    return {name: Gathered(*part) for name, part in zip(NAMES, parts, strict=True) if part[0]}
 
 
 def _checked(count: int) -> int:
@@ -277,14 +324,34 @@ def _widened(lanes: int) -> int:
     return int.from_bytes(wide, "little")
 
 
-def _running_totals(lanes: int, buckets: int) -> array[int]:
-    """How many values are in each bucket and those before it: each step doubles how many are added up."""
-    reach = 1
-    while reach < buckets:
-        lanes += lanes << (reach * _LANE_BITS)
-        reach *= 2
-    length = buckets * _LANE_BYTES
-    return _native("I", (lanes & ((1 << (length * 8)) - 1)).to_bytes(length, "little"))
+def _counts_of(lanes: int, buckets: int) -> array[int]:
+    return _native("I", lanes.to_bytes(buckets * _LANE_BYTES, "little"))
+
+
+def _by_counts(counts: array[int], first: int) -> Callable[[int], int]:
+    """Which bucket the value of a rank is in, by the counts of the buckets from ``first`` on."""
+    running = list(accumulate(counts))
+    return lambda rank: first + bisect_right(running, rank)
+
+
+def _quantiles(
+    shares: Sequence[float], count: int, lowest: int, highest: int, bucket_at: Callable[[int], int]
+) -> list[float]:
+    last = count - 1
+
+    def value(rank: int) -> float:
+        if 0 < rank < last:
+            middle = _MIDDLE[bucket_at(rank)]
+            return middle if lowest < middle < highest else min(max(middle, lowest), highest)
+        return lowest if rank <= 0 else highest
+
+    found = []
+    for share in shares:
+        rank = share * last
+        below = int(rank)
+        low = value(below)
+        found.append(low + (value(below + 1) - low) * (rank - below))
+    return found
 
 
 def _little_endian(numbers: array[int]) -> bytes:

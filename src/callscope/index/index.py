@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,24 +20,33 @@ from typing import Final, Self
 import msgspec
 
 from callscope import clock
-from callscope.errors import NotFoundError
+from callscope.errors import CallscopeError, NotFoundError
 from callscope.index import calls as listing
 from callscope.index import compare as comparing
 from callscope.index import database, regex
+from callscope.index import distribution as distributing
 from callscope.index import error_groups as grouping
 from callscope.index import refresh as refreshing
 from callscope.index import search as searching
+from callscope.index import slowest as slowing
+from callscope.index import spend as spending
 from callscope.index import sql as asking
 from callscope.index import trends as trending
+from callscope.index import values as knowing
 from callscope.index.calls import CallPage, CallRow
 from callscope.index.compare import Comparison
 from callscope.index.deadline import limited
+from callscope.index.distribution import Distribution
 from callscope.index.error_groups import ErrorGroup
 from callscope.index.figures import Figures
-from callscope.index.place import place_of
+from callscope.index.place import NAME, place_of
 from callscope.index.refresh import Progress, Report
 from callscope.index.search import HitPage
+from callscope.index.slowest import SlowExchange
+from callscope.index.spend import Spend
 from callscope.index.trends import Key
+from callscope.query import completions
+from callscope.query.completions import Completion
 from callscope.query.language import parse
 from callscope.query.query import CallQuery
 
@@ -73,6 +83,11 @@ class Index:
     def __init__(self, root: Path, place: Path, *, now_ms: Callable[[], int] = clock.now_ms) -> None:
         self.root = root
         self.place = place
+        """The index's file."""
+        self.elsewhere: str | None = None
+        """Why the index is a temporary file, which goes with `close`; None when it is where it should be."""
+        self._home = place
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._now_ms = now_ms
         self._lock = threading.Lock()
         self._connections: dict[int, _Connection] = {}
@@ -97,18 +112,38 @@ class Index:
         budget_seconds: float | None = None,
         progress: Progress | None = None,
         processes: int | None = None,
+        search: bool | None = None,
     ) -> Report:
-        """Bring it up to date; see `callscope.index.refresh.refresh`."""
-        return refreshing.refresh(
-            self.place,
-            self.root,
-            now_ms=self._now_ms(),
-            verify=verify,
-            rebuild=rebuild,
-            budget_seconds=budget_seconds,
-            progress=progress,
-            processes=processes,
-        )
+        """Bring it up to date; see `callscope.index.refresh.refresh`.
+
+        Where it cannot be kept (nothing can be written there, the disk is full, a newer callscope made the file) and
+        holds nothing that could be asked, it is made in a temporary file instead: see `elsewhere`.
+        """
+
+        def refreshed() -> Report:
+            return refreshing.refresh(
+                self.place,
+                self.root,
+                now_ms=self._now_ms(),
+                verify=verify,
+                rebuild=rebuild,
+                budget_seconds=budget_seconds,
+                progress=progress,
+                processes=processes,
+                search=search,
+            )
+
+        try:
+            return refreshed()
+        except database.UnusableError as error:
+            if self._temporary is not None or self._is_built():
+                raise
+            why = str(error)
+        with self._lock:
+            self._temporary = tempfile.TemporaryDirectory(prefix="callscope-index-")
+            self.place = Path(self._temporary.name) / NAME
+            self.elsewhere = why
+        return refreshed()
 
     @property
     def freshness(self) -> Freshness:
@@ -145,6 +180,26 @@ class Index:
         with self._reading() as db, limited(db, SECONDS):
             return trending.trends(db, asked, by=by, now_ms=self._now_ms(), stages=stages)
 
+    def distribution(
+        self, query: Query = "", *, stage: str = "response", by: str | None = None
+    ) -> list[tuple[str | int, Distribution]]:
+        """How waits are spread, by group; see `callscope.index.distribution.distribution`."""
+        asked = self._asked(query)
+        with self._reading() as db, limited(db, SECONDS):
+            return distributing.distribution(db, asked, stage=stage, by=by)
+
+    def slowest(self, query: Query = "", *, limit: int = 50) -> list[SlowExchange]:
+        """The exchanges with the longest waits; see `callscope.index.slowest.slowest`."""
+        asked = self._asked(query)
+        with self._reading() as db, limited(db, SECONDS):
+            return slowing.slowest(db, asked, limit=limit)
+
+    def spend(self, query: Query = "", *, by: tuple[str, ...] = ("day", "provider")) -> list[tuple[Key, Spend]]:
+        """What calls cost, by group; see `callscope.index.spend.spend`."""
+        asked = self._asked(query)
+        with self._reading() as db, limited(db, SECONDS):
+            return spending.spend(db, asked, by=by)
+
     def errors(self, query: Query = "", *, limit: int = 50) -> list[ErrorGroup]:
         """Errors as groups; see `callscope.index.error_groups.error_groups`."""
         asked = self._asked(query)
@@ -156,6 +211,16 @@ class Index:
         one, other = self._asked(a), self._asked(b)
         with self._reading() as db, limited(db, SECONDS):
             return comparing.compare(db, one, other)
+
+    def values(self, field: str, prefix: str = "", limit: int = 20) -> list[str]:
+        """The most frequent known values of a field; see `callscope.index.values.values`."""
+        with self._reading() as db:
+            return knowing.values(db, field, prefix=prefix, limit=limit)
+
+    def complete(self, text: str, cursor: int) -> Completion:
+        """What could stand at a place of a query, with values of this archive; see `callscope.query.completions`."""
+        found = completions.complete(text, cursor)
+        return completions.with_values(found, self.values(found.asks, found.prefix)) if found.asks else found
 
     def sql(
         self, statement: str, *, seconds: float = 10.0, rows: int = 10_000
@@ -169,6 +234,9 @@ class Index:
             for connection in self._connections.values():
                 connection.db.close()
             self._connections.clear()
+            if self._temporary is not None:
+                self._temporary.cleanup()
+                self.place, self.elsewhere, self._temporary = self._home, None, None
 
     def __enter__(self) -> Self:
         return self
@@ -177,6 +245,12 @@ class Index:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _is_built(self) -> bool:
+        try:
+            return self.freshness.is_built
+        except CallscopeError:
+            return False
 
     def _asked(self, query: Query) -> CallQuery:
         return parse(query, now_ms=self._now_ms()) if isinstance(query, str) else query
@@ -187,6 +261,8 @@ class Index:
         try:
             yield self._connection()
         except sqlite3.DatabaseError as error:
+            if database.is_broken(error):
+                database.condemn(self.place)
             raise database.explain(error, self.place) from error
 
     def _connection(self) -> sqlite3.Connection:

@@ -9,31 +9,29 @@ from __future__ import annotations
 import json
 import sqlite3
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
-from callscope.index.extract import CallRows, Dimensions, Row
-from callscope.index.rollups import hour_of, recompute
+from callscope.index import call_waits, full_text
+from callscope.index.day_totals import DayTotals
+from callscope.index.extract import CallRows, Dimensions
+from callscope.index.grains import WHOLE, number_of
+from callscope.index.numbers import DOCUMENT_BITS, NUMBERS_A_SECOND, documents_of, second_of
+from callscope.index.rollups import Cell, hour_of, recompute
 
-NUMBERS_A_SECOND: Final = 4096
-DOCUMENT_BITS: Final = 20
-_EPOCH_S: Final = 1_577_836_800
-"""2020-01-01, from which calls are numbered."""
-_LAST_S: Final = (1 << 31) - (1 << 24)
-"""Documents' numbers have 63 bits; later calls are numbered from here on."""
 _FULL: Final = 400
 """Calls whose rows wait in memory at most."""
+_MOST_KNOWN: Final = 10_000
+"""Sets of words whose numbers are remembered."""
 
 _COLUMNS: Final = {
-    "call": 31,
+    "call": 33,
     "label": 3,
-    "turn": 10,
-    "exchange": 22,
-    "event": 5,
+    "exchange": 21,
+    "call_waits": 1 + len(call_waits.COLUMNS),
     "tool": 4,
-    "usage": 7,
-    "cost_line": 11,
     "error": 11,
     "problem": 5,
+    "detail": 6,
     "document": 4,
 }
 _INSERTS: Final = {
@@ -44,8 +42,8 @@ _DIMENSIONS_AT: Final = 13
 """Where ``dimensions`` stands in a row of ``call``, without its number."""
 _STARTED_AT: Final = 2
 _PATH_AT: Final = 0
-_CHILDREN: Final = ("label", "turn", "exchange", "event", "tool", "usage", "cost_line", "error", "problem")
-_SEARCHED: Final = ("document_trigram", "document_word")
+_CHILDREN: Final = ("label", "exchange", "tool", "error", "problem")
+_OF_A_CALL: Final = (*_CHILDREN, "call_waits")
 _SEARCH: Final = (
     "INSERT INTO {table} (rowid, text) SELECT document.id, document.text FROM json_each (?) AS call "  # noqa: S608 -- names of ours
     f"CROSS JOIN document ON document.id BETWEEN call.value << {DOCUMENT_BITS} "
@@ -65,6 +63,9 @@ class Ingest:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._dimensions: dict[Dimensions, int] = {}
+        self._sets: dict[tuple[str, str], int] = {}
+        self._totals = DayTotals(db)
+        self._searched = full_text.tables(db)
         self._begin_anew()
 
     def put(self, rows: CallRows) -> int:
@@ -72,12 +73,14 @@ class Ingest:
         self.begin()
         path, started_at_ms = str(rows.call[_PATH_AT]), int(rows.call[_STARTED_AT] or 0)
         number = self._take_out(path)
-        second = _second(started_at_ms)
+        second = second_of(started_at_ms)
         if number is None or number // NUMBERS_A_SECOND != second:
             number = self._free_number(second)
         second = number // NUMBERS_A_SECOND
         self._kept[second] = max(number, self._kept.get(second, number))
-        self._dirty.add(hour_of(started_at_ms))
+        dimensions = self._dimension(rows.dimensions)
+        self._dirty.add((hour_of(started_at_ms), dimensions))
+        self._totals.put(started_at_ms, dimensions, errors=rows.errors, billed=rows.billed)
         self._keep(number, rows)
         self._waiting.add(path)
         self._put.add(number)
@@ -100,12 +103,14 @@ class Ingest:
             return
         self._flush()
         numbers = json.dumps(sorted(self._put))
-        for table in _SEARCHED:
+        for table in self._searched:
             self._db.execute(_SEARCH.format(table=table), (numbers,))
-        self._db.executemany("INSERT OR IGNORE INTO dirty_hour VALUES (?)", [(hour,) for hour in self._dirty])
+        self._totals.write()
         if sums:
-            recompute(self._db, {hour for (hour,) in self._db.execute("SELECT start_ms FROM dirty_hour")})
+            recompute(self._db, self._dirty.union(self._db.execute("SELECT start_ms, dimensions FROM dirty_hour")))
             self._db.execute("DELETE FROM dirty_hour")
+        else:
+            self._db.executemany("INSERT OR IGNORE INTO dirty_hour VALUES (?, ?)", list(self._dirty))
         self._db.execute("COMMIT")
         self._begin_anew()
 
@@ -114,13 +119,15 @@ class Ingest:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
         self._dimensions.clear()
+        self._sets.clear()
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._tables: dict[str, list[Row]] = {table: [] for table in _COLUMNS}
+        self._tables: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _COLUMNS}
+        self._totals.clear()
         self._waiting: set[str] = set()
         self._put: set[int] = set()
-        self._dirty: set[int] = set()
+        self._dirty: set[Cell] = set()
         self._last: dict[int, int] = {}
         self._kept: dict[int, int] = {}
 
@@ -132,12 +139,19 @@ class Ingest:
     def _keep(self, number: int, rows: CallRows) -> None:
         tables = self._tables
         call, leading = rows.call, (number,)
-        dimensions = self._dimension(rows.dimensions)
-        tables["call"].append((number, *call[:_DIMENSIONS_AT], dimensions, *call[_DIMENSIONS_AT:]))
-        for table, found in zip(_CHILDREN, (rows.labels, rows.turns, *rows[4:-1]), strict=True):
+        told = (
+            self._dimension(rows.dimensions),
+            self._set("event_types (types)", rows.event_types),
+            self._set("services (used)", rows.services),
+        )
+        tables["call"].append((number, *call[:_DIMENSIONS_AT], *told, *call[_DIMENSIONS_AT:]))
+        tables["call_waits"].append((number, *rows.waits))
+        children = (rows.labels, rows.exchanges, rows.tools, rows.errors, rows.problems)
+        for table, found in zip(_CHILDREN, children, strict=True):
             if found:
                 tables[table] += [leading + row for row in found]
         first = number << DOCUMENT_BITS
+        tables["detail"] += [(first + place, *row) for place, row in enumerate(rows.details)]
         tables["document"] += [(first + place, *row) for place, row in enumerate(rows.documents)]
 
     def _flush(self) -> None:
@@ -153,20 +167,23 @@ class Ingest:
         """Delete a call and all that is of it; its number, None when it was not in."""
         if path in self._waiting:
             self._flush()
-        found = self._db.execute("SELECT id, started_at_ms FROM call WHERE path = ?", (path,)).fetchone()
+        query = "SELECT id, started_at_ms, dimensions FROM call WHERE path = ?"
+        found = self._db.execute(query, (path,)).fetchone()
         if found is None:
             return None
-        number, started_at_ms = int(found[0]), int(found[1])
-        self._dirty.add(hour_of(started_at_ms))
-        span = _documents_of(number)
+        number, started_at_ms, dimensions = map(int, found)
+        self._dirty.add((hour_of(started_at_ms), dimensions))
+        self._totals.take_out(number, started_at_ms, dimensions)
+        span = documents_of(number)
         if number in self._put:
             self._put.discard(number)  # its words are not in the full-text tables yet
         else:
             words = self._db.execute("SELECT id, text FROM document WHERE id BETWEEN ? AND ?", span).fetchall()
-            for table in _SEARCHED:
+            for table in self._searched:
                 self._db.executemany(_FORGET.format(table=table), words)
-        self._db.execute("DELETE FROM document WHERE id BETWEEN ? AND ?", span)
-        for table in _CHILDREN:
+        for table in ("document", "detail"):
+            self._db.execute(f"DELETE FROM {table} WHERE id BETWEEN ? AND ?", span)  # noqa: S608 -- names of ours
+        for table in _OF_A_CALL:
             self._db.execute(f"DELETE FROM {table} WHERE call = ?", (number,))  # noqa: S608 -- names of ours
         self._db.execute("DELETE FROM call WHERE id = ?", (number,))
         return number
@@ -189,23 +206,17 @@ class Ingest:
     def _dimension(self, dimensions: Dimensions) -> int:
         number = self._dimensions.get(dimensions)
         if number is None:
-            names = "agent, version, provider, model, mode, status, environment"
-            self._db.execute(
-                f"INSERT OR IGNORE INTO dimensions ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 -- as above
-                dimensions,
-            )
-            found = self._db.execute(
-                f"SELECT id FROM dimensions WHERE ({names}) = (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 -- as above
-                dimensions,
-            ).fetchone()
-            number = self._dimensions[dimensions] = int(found[0])
+            number = self._dimensions[dimensions] = number_of(self._db, dimensions, WHOLE)
         return number
 
-
-def _second(started_at_ms: int) -> int:
-    return min(started_at_ms // 1000 - _EPOCH_S, _LAST_S)
-
-
-def _documents_of(number: int) -> tuple[int, int]:
-    first = number << DOCUMENT_BITS
-    return first, first + (1 << DOCUMENT_BITS) - 1
+    def _set(self, table: str, text: str) -> int:
+        """The number of a set of words in ``table (column)``."""
+        number = self._sets.get((table, text))
+        if number is None:
+            name, _, column = table.partition(" ")
+            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES (?)", (text,))  # noqa: S608 -- names of ours
+            found = self._db.execute(f"SELECT id FROM {name} WHERE {column} = ?", (text,)).fetchone()  # noqa: S608 -- as above
+            number = int(found[0])
+            if len(self._sets) < _MOST_KNOWN:
+                self._sets[table, text] = number
+        return number

@@ -25,9 +25,9 @@ to 95 % for shares near 0): tests/index/test_interval.py.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import accumulate
+from operator import mul, sub
 from typing import Final, NamedTuple
 
 from callscope.timeline.percentiles import percentile
@@ -45,18 +45,20 @@ class Estimate(NamedTuple):
 
 
 def quantile(
-    ordered: Sequence[float], groups: Sequence[int], share: float, *, sizes: Mapping[int, int]
+    values: Sequence[float], sizes: Sequence[int], share: float, *, ordered: Sequence[float]
 ) -> Estimate | None:
-    """The quantile of ascending values; None when there are too few for an interval so far out, or one group.
+    """The quantile of values; None when there are too few for an interval so far out, or one group.
 
     Args:
-        ordered: the values.
-        groups: of each value, which group (call) it belongs to.
+        values: those of a group (call) next to each other.
+        sizes: how many values each group has, in that order, at least one.
         share: 0 to 1.
-        sizes: how many values there are of each group.
+        ordered: the same values, ascending.
     """
-    found = percentile(ordered, share)
-    effect = design_effect(Counter(groups[: bisect_right(ordered, found)]), sizes)
+    found = float(percentile(ordered, share))
+    running = [0, *accumulate(map(found.__lt__, values))]
+    above = [running[end] for end in accumulate(sizes)]
+    effect = design_effect(list(map(sub, above, [0, *above])), sizes)
     if effect is None:
         return None
     n = len(ordered)
@@ -67,13 +69,13 @@ def quantile(
     return Estimate(found, *(percentile(ordered, rank / (n - 1)) for rank in (low, high)))
 
 
-def share_of(parts: Mapping[int, int], sizes: Mapping[int, int]) -> Estimate | None:
+def share_of(parts: Sequence[int], sizes: Sequence[int]) -> Estimate | None:
     """A share of things that belong to groups: how many of each group it is, and how many there are; None as above."""
     effect = design_effect(parts, sizes)
     if effect is None:
         return None
-    n = sum(sizes.values())
-    return wilson(sum(parts.values()) / n, n / effect, times=student(len(sizes) - 1))
+    n = sum(sizes)
+    return wilson(sum(parts) / n, n / effect, times=student(len(sizes) - 1))
 
 
 def wilson(share: float, n: float, *, times: float = _Z) -> Estimate:
@@ -103,16 +105,21 @@ def difference(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(value, low, high)
 
 
-def design_effect(parts: Mapping[int, int], sizes: Mapping[int, int]) -> float | None:
+def design_effect(parts: Sequence[int], sizes: Sequence[int]) -> float | None:
     """How many times the variance of a share is that of as many independent things; None of fewer than two groups."""
-    groups, n = len(sizes), sum(sizes.values())
+    groups, n = len(sizes), sum(sizes)
     if groups < 2:  # noqa: PLR2004 -- one group has no variance
         return None
-    share = sum(parts.values()) / n
+    share = sum(parts) / n
     if not 0 < share < 1:
         return 1.0
-    squares = sum((parts.get(group, 0) - share * size) ** 2 for group, size in sizes.items())
+    # The sum of (part - share * size)² over all groups.
+    squares = _products(parts, parts) - 2 * share * _products(parts, sizes) + share * share * _products(sizes, sizes)
     return max(1.0, groups / (groups - 1) * squares / (n * share * (1 - share)))
+
+
+def _products(one: Sequence[int], other: Sequence[int]) -> int:
+    return sum(map(mul, one, other))
 
 
 def student(degrees: int) -> float:

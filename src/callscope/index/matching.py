@@ -1,20 +1,19 @@
-"""The calls that a query finds, one by one, and their exchanges: what is exact, where rollups are not enough."""
+"""The calls that a query finds, one by one: what is exact, where rollups are not enough."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from callscope.index.compile import FROM, compile_query
+from callscope.index.compile import call_numbers, compile_query
 from callscope.index.plan import as_rows, few_calls
-from callscope.index.sums import OF_EXCHANGE, Row
+from callscope.index.sums import Row
 from callscope.query.query import CallQuery
 
-_AT_ONCE: Final = 2_000
-"""Calls whose exchanges are asked for together."""
+_AT_ONCE: Final = 5_000
+"""Calls whose rows are in memory together."""
 
 
 @contextlib.contextmanager
@@ -30,28 +29,28 @@ def snapshot(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
 
 
-def matching_calls(db: sqlite3.Connection, query: CallQuery, columns: str, **parameters: object) -> sqlite3.Cursor:
-    """These columns of ``call AS c`` and ``dimensions AS d`` for each call that matches, in any order.
+def matching_calls(
+    db: sqlite3.Connection, query: CallQuery, columns: str, *, waits: bool = False, **parameters: object
+) -> Iterator[list[Row]]:
+    """These columns for each call that matches, in any order, in pieces.
 
-    ``parameters`` are those of the columns. The query's own sort, limit and cursor are of no account.
+    Args:
+        db: see `callscope.index.database`.
+        query: its sort, limit and cursor are of no account.
+        columns: of ``call AS c``.
+        waits: also of ``call_waits AS w``.
+        parameters: those of the columns.
     """
     compiled = compile_query(query, words=True)
-    values = {**compiled.parameters, **parameters}
+    values: dict[str, object] = {**compiled.parameters, **parameters}
     few = few_calls(db, compiled.sources, compiled.parameters)
-    if few is None:
-        return db.execute(f"SELECT {columns} FROM {FROM} WHERE {compiled.where}", values)  # noqa: S608 -- from the compiler, and columns of ours
-    return db.execute(
-        f"SELECT {columns} FROM json_each(:few) AS few CROSS JOIN call AS c ON c.id = few.value "  # noqa: S608 -- as above
-        f"JOIN dimensions AS d ON d.id = c.dimensions WHERE {compiled.where}",
-        {**values, "few": as_rows(few)},
-    )
-
-
-def exchanges_of(db: sqlite3.Connection, calls: Sequence[int]) -> Iterator[list[Row]]:
-    """The exchanges of calls, greetings left out, in pieces: (call, *`OF_EXCHANGE`)."""
-    for at in range(0, len(calls), _AT_ONCE):
-        yield db.execute(
-            f"SELECT e.call, {OF_EXCHANGE} FROM json_each(?) AS wanted "  # noqa: S608 -- constants of ours
-            "CROSS JOIN exchange AS e ON e.call = wanted.value WHERE e.kind = 'exchange'",
-            (json.dumps(calls[at : at + _AT_ONCE]),),
-        ).fetchall()
+    if few is None:  # in the order of their numbers, which is how they lie on the disk
+        table, among = "call AS c NOT INDEXED", "c.id BETWEEN :first_number AND :last_number"
+        values["first_number"], values["last_number"] = call_numbers(query)
+    else:
+        table, among = "json_each(:few) AS few CROSS JOIN call AS c ON c.id = few.value", "1"
+        values["few"] = as_rows(sorted(few))
+    joined = "CROSS JOIN call_waits AS w ON w.call = c.id" if waits else ""
+    cursor = db.execute(f"SELECT {columns} FROM {table} {joined} WHERE {among} AND {compiled.where}", values)  # noqa: S608 -- from the compiler, and columns of ours
+    while rows := cursor.fetchmany(_AT_ONCE):
+        yield rows

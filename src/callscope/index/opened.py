@@ -18,8 +18,10 @@ from callscope.index.compare import Comparison
 from callscope.index.error_groups import ErrorGroup
 from callscope.index.figures import Figures
 from callscope.index.index import Index, Query
+from callscope.index.periods import PERIODS
 from callscope.index.place import place_of
 from callscope.index.refresh import Report
+from callscope.index.sample_row import MOMENT, sample_row
 from callscope.index.search import Hit
 
 T = TypeVar("T")
@@ -43,6 +45,7 @@ class Answer(Sequence[T], Generic[T]):
     Args:
         values: the values.
         records: makes the rows of a data frame of them.
+        sample: a row with a value of each column's type; None of what has no type.
         next: cursor of the page that follows, for ``cursor:"..."`` in the same query; None when there is none.
         complete: False when the time was up, or there were more rows than are given at once.
     """
@@ -51,12 +54,14 @@ class Answer(Sequence[T], Generic[T]):
         self,
         values: Sequence[T],
         records: Callable[[T], dict[str, Any]],
+        sample: dict[str, Any],
         *,
         next: str | None = None,  # noqa: A002 -- what every page here is called
         complete: bool = True,
     ) -> None:
         self._values = tuple(values)
         self._records = records
+        self._sample = sample
         self.next = next
         self.complete = complete
 
@@ -83,20 +88,22 @@ class Answer(Sequence[T], Generic[T]):
         return [self._records(value) for value in self._values]
 
     def to_pandas(self) -> Any:
-        """A ``pandas.DataFrame``, a row a value.
+        """A ``pandas.DataFrame``, a row a value. It has its columns also when there are no rows.
 
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        return _extra("pandas", "pandas", "to_pandas()").DataFrame.from_records(self.to_dicts())
+        frame = _extra("pandas", "pandas", "to_pandas()").DataFrame
+        return frame.from_records(self.to_dicts()) if self._values else frame.from_records([self._sample])[:0]
 
     def to_arrow(self) -> Any:
-        """A ``pyarrow.Table``, a row a value.
+        """A ``pyarrow.Table``, a row a value. It has its columns also when there are no rows.
 
         Raises:
             MissingExtraError: pyarrow is not installed.
         """
-        return _extra("pyarrow", "parquet", "to_arrow()").Table.from_pylist(self.to_dicts())
+        table = _extra("pyarrow", "parquet", "to_arrow()").Table
+        return table.from_pylist(self.to_dicts()) if self._values else table.from_pylist([self._sample])[:0]
 
 
 class Opened:
@@ -125,7 +132,7 @@ class Opened:
     def calls(self, query: Query = "") -> Answer[CallRow]:
         """A page of calls."""
         page = self._index.calls(query)
-        return Answer(page.calls, _flat, next=page.next)
+        return Answer(page.calls, _flat, sample_row(CallRow), next=page.next)
 
     def call(self, name: str) -> CallRow:
         """One call, by its id, its directory, or the beginning of either; raises `NotFoundError`."""
@@ -134,7 +141,7 @@ class Opened:
     def search(self, query: Query, *, ranked: bool = False, seconds: float = 2.0) -> Answer[Hit]:
         """A page of what was said; ``ranked``: the best hits first."""
         page = self._index.search(query, ranked=ranked, seconds=seconds)
-        return Answer(page.hits, _flat, next=page.next, complete=page.complete)
+        return Answer(page.hits, _flat, sample_row(Hit), next=page.next, complete=page.complete)
 
     def stats(self, query: Query = "", *, by: str | Sequence[str] = ()) -> Answer[Group]:
         """Figures of calls by group: ``hour``, ``day``, ``week``, ``month``, ``agent``, ``label.<name>`` and more."""
@@ -143,11 +150,14 @@ class Opened:
         for parts, value in self._index.stats(query, by=names):
             key = {name: _part(part) for name, part in zip(names, parts, strict=True)}
             groups.append(Group(key=key, figures=value))
-        return Answer(groups, lambda group: {**group.key, **_flat(group.figures)})
+        key_sample = {name: MOMENT if name in PERIODS else "" for name in names}
+        return Answer(
+            groups, lambda group: {**group.key, **_flat(group.figures)}, {**key_sample, **sample_row(Figures)}
+        )
 
     def errors(self, query: Query = "", *, limit: int = 50) -> Answer[ErrorGroup]:
         """Errors as groups, the commonest first."""
-        return Answer(self._index.errors(query, limit=limit), _flat)
+        return Answer(self._index.errors(query, limit=limit), _flat, sample_row(ErrorGroup))
 
     def compare(self, a: Query, b: Query) -> Comparison:
         """Two sets of calls side by side."""
@@ -157,7 +167,7 @@ class Opened:
         """The answer to a SELECT of SQLite. Of columns with one name, the last counts."""
         columns, found, complete = self._index.sql(statement, seconds=seconds, rows=rows)
         values = [dict(zip(columns, row, strict=True)) for row in found]
-        return Answer(values, lambda value: value, complete=complete)
+        return Answer(values, lambda value: value, dict.fromkeys(columns), complete=complete)
 
     def close(self) -> None:
         """Let go of the index."""

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from callscope.archive.paths import STATE
+from callscope.archive.paths import CALLS, STATE
 from callscope.errors import SettingError
 
 NAME: Final = "index.sqlite"
@@ -23,21 +23,27 @@ def place_of(root: Path, setting: str | None) -> Path:
         root: the archive.
         setting: ``CALLSCOPE_INDEX``: a file, or a directory in which every archive gets a file of its own. Without it,
             ``<root>/.callscope/index.sqlite``; where that cannot be written, in the platform's cache directory; where
-            that cannot either, in the temporary directory.
+            that cannot either, in the temporary directory. Where none can, it is the first of these, which cannot be
+            used: see `callscope.index.index.Index.refresh`.
 
     Raises:
-        SettingError: none of these can be written.
+        SettingError: the setting is a place among the calls of the archive.
     """
     if setting:
         given = Path(setting).expanduser()
-        return given / _own_name(root) if given.is_dir() or setting.endswith(("/", os.sep)) else given
+        place = given / _own_name(root) if given.is_dir() or setting.endswith(("/", os.sep)) else given
+        if place.resolve().is_relative_to((root / CALLS).resolve()):
+            raise SettingError(
+                f"the index cannot be at {place}, among the calls of the archive: set CALLSCOPE_INDEX to another place"
+            )
+        return place
     inside = root / STATE / NAME
     if _can_be_written(inside):
         return inside
     for directory in (_cache(), _temporary()):
         if directory is not None and _can_be_written(directory / NAME):
             return directory / _own_name(root)
-    raise SettingError(f"there is no place for the index of {root}: set CALLSCOPE_INDEX to one that can be written")
+    return inside
 
 
 def _own_name(root: Path) -> str:

@@ -8,15 +8,18 @@ of either way.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
+
+import msgspec
 
 from callscope.index.compile import Parameter
 
 FEW: Final = 4_000
 """Calls that are looked at one by one without a second thought."""
+_STEP: Final = 8
+_VERY_MANY: Final = 1_000_000
 
 
 def few_calls(db: sqlite3.Connection, sources: Iterable[str], parameters: dict[str, Parameter]) -> list[int] | None:
@@ -24,14 +27,35 @@ def few_calls(db: sqlite3.Connection, sources: Iterable[str], parameters: dict[s
     few: list[int] | None = None
     for source in sources:
         limit = FEW + 1 if few is None else len(few)
-        found = db.execute(f"SELECT * FROM ({source}) LIMIT {limit}", parameters).fetchall()  # noqa: S608 -- from the compiler
-        if len(found) < limit:
-            few = list(dict.fromkeys(number for (number,) in found))
+        (found,) = db.execute(
+            f"WITH named (id) AS ({source}) SELECT json_group_array(id) FROM (SELECT id FROM named LIMIT {limit})",  # noqa: S608 -- from the compiler
+            parameters,
+        ).fetchone()
+        numbers = msgspec.json.decode(found, type=list[int])  # one text is handed over sooner than thousands of rows
+        if len(numbers) < limit:
+            few = list(dict.fromkeys(numbers))
         if few == []:
             break
     return few
 
 
+def narrowest(db: sqlite3.Connection, sources: Sequence[str], parameters: dict[str, Parameter]) -> str | None:
+    """That of some conditions which names the fewest calls, of many; None when each names very many.
+
+    All are counted in their indexes up to a limit, which grows until one of them is counted out.
+    """
+    limit = FEW * _STEP
+    while sources and limit < _VERY_MANY:
+        counts = [
+            int(db.execute(f"SELECT count(*) FROM ({source} LIMIT {limit})", parameters).fetchone()[0])  # noqa: S608 -- as above
+            for source in sources
+        ]
+        if min(counts) < limit:
+            return sources[counts.index(min(counts))]
+        limit *= _STEP
+    return None
+
+
 def as_rows(numbers: list[int]) -> str:
     """Numbers as the parameter of ``json_each``."""
-    return json.dumps(numbers)
+    return msgspec.json.encode(numbers).decode()

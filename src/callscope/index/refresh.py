@@ -14,6 +14,8 @@ uses what is there.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -27,7 +29,7 @@ from callscope.archive.listing import require_root
 from callscope.archive.paths import CALLS
 from callscope.archive.reader import UNREADABLE, read_envelope
 from callscope.clock import monotonic_ns
-from callscope.index import database, tree
+from callscope.index import database, full_text, tree
 from callscope.index.extract import CallRows, storable
 from callscope.index.ingest import Ingest
 from callscope.index.readers import Readers
@@ -41,6 +43,8 @@ _STEP: Final = 100
 """Calls after which the time is looked at."""
 _BULK: Final = 2_000
 """Calls to read from which on it is a first build, or as good as one."""
+_OBJECTS: Final = 200_000
+"""More than the rows that wait in memory at once."""
 _FEW: Final = 2
 """Days in which something changed up to which it is not counted first how much."""
 _WATCHED_MS: Final = 2 * 86_400_000
@@ -93,6 +97,7 @@ def refresh(
     budget_seconds: float | None = None,
     progress: Progress | None = None,
     processes: int | None = None,
+    search: bool | None = None,
 ) -> Report:
     """Bring the index up to date. A damaged one is made anew.
 
@@ -105,6 +110,8 @@ def refresh(
         budget_seconds: stop after the batch in which this time is up; the next refresh goes on.
         progress: told of calls read and calls to read.
         processes: helpers to read with when there is much to read; None: one for each processor, 0: none.
+        search: whether substrings and regular expressions can be searched for, which doubles the time of a first
+            build; None: as before, at first True.
 
     Raises:
         NotFoundError: there is no such archive.
@@ -117,9 +124,14 @@ def refresh(
     with database.lock(place) as held:
         if not held:
             return Report(skipped=LOCKED)
+        if search is None:
+            search = database.told(place, full_text.CHOICE) != full_text.OFF
         if rebuild:
+            database.require_ours(place)
             database.discard(place)
-        task = _Task(place, root, now_ms, verify, budget_seconds, progress, processes, started_ns)
+        elif database.is_condemned(place):
+            database.set_aside(place)
+        task = _Task(place, root, now_ms, verify, budget_seconds, progress, processes, search, started_ns)
         try:
             return _run(task)
         except sqlite3.DatabaseError as error:
@@ -140,6 +152,7 @@ class _Task(NamedTuple):
     budget_seconds: float | None
     progress: Progress | None
     processes: int | None
+    search: bool
     started_ns: int
 
 
@@ -155,15 +168,33 @@ class _Work(NamedTuple):
 
 def _run(task: _Task) -> Report:
     db = database.writable(task.place, root=task.root)
+    try:
+        full_text.switch(db, on=task.search)
+    except sqlite3.Error:
+        db.close()
+        raise
     processes = task.processes if task.processes is not None else os.cpu_count() or 1
     readers = Readers(task.root, now_ms=task.now_ms, processes=processes)
     refresher = _Refresher(task, db, readers)
     try:
-        return refresher.run()
+        with _little_collected():
+            return refresher.run()
     finally:
         readers.close()
         refresher.ingest.rollback()
         db.close()
+
+
+@contextlib.contextmanager
+def _little_collected() -> Iterator[None]:
+    """Look for circular garbage less often: there is none in rows, and many rows at a time."""
+    usual = gc.get_threshold()
+    if usual[0]:  # else it was switched off
+        gc.set_threshold(max(usual[0], _OBJECTS), *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 class _Refresher:

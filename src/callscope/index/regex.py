@@ -18,11 +18,12 @@ import importlib
 import itertools
 import re
 import sqlite3
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from callscope.errors import SettingError
-from callscope.index.globs import clean
+from callscope.index.globs import clean, glob
 
 if TYPE_CHECKING:
     import regex
@@ -37,6 +38,19 @@ _MARKS: Final = 50
 """Places in one document that are looked for at most."""
 
 Span = tuple[int, int]
+
+_ANYTHING: Final = "*"
+_ANY_ONE: Final = "?"
+_REPEATS: Final = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
+_OF_NO_WIDTH: Final = frozenset({"AT", "ASSERT", "ASSERT_NOT"})
+_KINDS: Final[tuple[Callable[[str], bool], ...]] = (
+    lambda letter: letter.isascii() and letter.isdecimal(),
+    lambda letter: letter.isascii() and letter.islower(),
+    lambda letter: letter.isascii() and letter.isupper(),
+)
+_MAX_REPEATED: Final = 8
+_MAX_OUTLINE: Final = 64
+"""Characters that are looked for together."""
 
 _TRIGRAM: Final = 3
 _MAX_FORMS: Final = 48
@@ -121,19 +135,62 @@ def required(text: str) -> str | None:
     return _of_sequence(importlib.import_module("re._parser").parse(clean(text)))
 
 
-def literal(text: str) -> str | None:
-    """The longest letters that follow one another in every match, in some case; None when there are none.
+def outline(text: str) -> str | None:
+    """What every match looks like in part, as a pattern of ``GLOB`` for the whole document; None when nobody knows.
+
+    Every document in which the expression occurs fits; most in which it does not, do not, and that is found out without
+    a call of a function. Of the pieces between which anything may be, it is that with the most letters and sets.
 
     Raises:
         SettingError: it is no regular expression.
     """
     expression(text)
-    longest = run = ""
-    for op, value in importlib.import_module("re._parser").parse(clean(text)):
-        is_certain = str(op) == "LITERAL" and _is_relied_upon(chr(value)) and chr(value).lower()[0] not in _OTHER_FORMS
-        run = run + chr(value) if is_certain else ""
-        longest = max(longest, run, key=len)
-    return longest or None
+    parsed = importlib.import_module("re._parser").parse(clean(text))
+    shapes = _shapes(parsed, ignore_case=bool(parsed.state.flags & re.IGNORECASE))
+    best: list[str] = []
+    for is_gap, piece in itertools.groupby(shapes, key=_ANYTHING.__eq__):
+        found = [] if is_gap else list(piece)[:_MAX_OUTLINE]
+        best = max(best, found, key=lambda each: len(each) - each.count(_ANY_ONE))
+    return f"*{''.join(best)}*" if len(best) > best.count(_ANY_ONE) else None
+
+
+def _shapes(items: Any, *, ignore_case: bool) -> Iterator[str]:
+    """For each character that the items match one after the other, who may stand there; `_ANYTHING` for who knows."""
+    for op, value in items:
+        name = str(op)
+        if name == "LITERAL":
+            yield _shape_of_letter(chr(value))
+        elif name == "IN":
+            yield _shape_of_set(value, ignore_case=ignore_case)
+        elif name in {"ANY", "NOT_LITERAL"}:
+            yield _ANY_ONE
+        elif name in _REPEATS:
+            least, most, repeated = value
+            shapes = list(_shapes(repeated, ignore_case=ignore_case)) if least else []
+            yield from shapes * min(least, _MAX_REPEATED)
+            if most != least or least > _MAX_REPEATED:
+                yield _ANYTHING
+        elif name == "SUBPATTERN" and not value[1] and not value[2]:
+            yield from _shapes(value[3], ignore_case=ignore_case)
+        elif name not in _OF_NO_WIDTH:
+            yield _ANYTHING
+
+
+def _shape_of_letter(letter: str) -> str:
+    is_certain = _is_relied_upon(letter) and letter.lower()[0] not in _OTHER_FORMS
+    return glob(letter, wild=False) if is_certain else _ANYTHING
+
+
+def _shape_of_set(items: Any, *, ignore_case: bool) -> str:
+    """A set of ASCII digits, and of letters where case matters; else anyone."""
+    parts = []
+    for op, value in items:
+        ends = (value, value) if str(op) == "LITERAL" else value if str(op) == "RANGE" else (0, 0)
+        first, last = map(chr, ends)
+        if not any(kind(first) and kind(last) for kind in _KINDS[: 1 if ignore_case else None]):
+            return _ANY_ONE
+        parts.append(f"{first}-{last}")
+    return f"[{''.join(parts)}]"
 
 
 def _of_sequence(items: Any) -> str | None:
@@ -154,7 +211,7 @@ def _of_sequence(items: Any) -> str | None:
 
 
 def _of_part(op: str, value: Any) -> str | None:
-    if op in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
+    if op in _REPEATS:
         return _of_sequence(value[2]) if value[0] else None
     if op == "SUBPATTERN":
         return _of_sequence(value[3])

@@ -1,28 +1,43 @@
-"""Sums by hour and by day for each combination of dimensions: made anew from the calls, so that they cannot drift.
+"""Sums by hour and by day for each combination of dimensions, of each grain: made anew from what they are made of.
 
-A call belongs to the hour (UTC) in which it began. What is added up: `callscope.index.sums`.
+A call belongs to the hour (UTC) in which it began. What is added up: `callscope.index.sums`. A cell is an hour and a
+combination of all dimensions; its row is made from its calls. The other rows are made from rows: a day's from those of
+its hours, and those of a coarser grain (`callscope.index.grains`) from those of a finer one. Nothing is adjusted, so
+nothing can drift.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import sqlite3
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
 
-from callscope.index.histogram import NAMES, pack, pack_values, unpack_all
+from callscope.index.call_waits import unpacked
+from callscope.index.grains import DIMENSIONS, HOURLY, MADE_OF, WHOLE, coarser, number_of
+from callscope.index.histogram import NAMES, RESPONSE, pack_all, pack_values
 from callscope.index.periods import DAY_MS, HOUR_MS
-from callscope.index.sums import INTERRUPTIONS_AT, OF_CALL, OF_EXCHANGE, SUMS, Row
+from callscope.index.sums import OF_CALL, SUMS, Row
 
-_AT_ONCE: Final = 20_000
-"""Exchanges in memory at most: an hour may hold any number."""
-_COLUMNS: Final = ("start_ms", "dimensions", *SUMS, "histograms")
+Cell = tuple[int, int]
+"""The first moment of an hour in Unix milliseconds, and the number of a combination of all dimensions."""
+
+Table = Literal["hour", "day_sum"]
+
+_BLOBS: Final = ("response", "stages")
+_COLUMNS: Final = (*SUMS, *_BLOBS)
+_KEY: Final = ("grain", "start_ms", "dimensions")
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM"
-_INSERT: Final = f"({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_HOURS: Final = DAY_MS // HOUR_MS
+_INSERT: Final = f"({', '.join((*_KEY, *_COLUMNS))}) VALUES ({', '.join('?' * (len(_KEY) + len(_COLUMNS)))})"
+_WAITS: Final = ", ".join(f"w.{name}" for name in NAMES)
+_OF_CELL: Final = (
+    f"SELECT {OF_CALL}, {_WAITS} FROM call AS c INDEXED BY call_by_dimensions "  # noqa: S608 -- constants of ours
+    "CROSS JOIN call_waits AS w ON w.call = c.id "
+    "WHERE c.dimensions = ? AND c.started_at_ms >= ? AND c.started_at_ms < ?"
+)
+_DIMENSIONS: Final = f"SELECT id, grain, {', '.join(DIMENSIONS)} FROM dimensions"  # noqa: S608 -- as above
+_ALL_OF: Final = f"SELECT dimensions, {', '.join(_COLUMNS)} FROM"
+_OF_DAY: Final = f"{_SELECT} hour WHERE grain = ? AND start_ms IN ({', '.join('?' * _HOURS)}) AND dimensions = ?"
 
 
 def hour_of(started_at_ms: int) -> int:
@@ -30,93 +45,95 @@ def hour_of(started_at_ms: int) -> int:
     return started_at_ms - started_at_ms % HOUR_MS
 
 
-def recompute(db: sqlite3.Connection, hours: Iterable[int]) -> None:
-    """Make the rows of these hours (their first moments) and of their days right; part of the caller's transaction.
+def recompute(db: sqlite3.Connection, cells: Iterable[Cell]) -> None:
+    """Make the rows of these cells and all that is made of them right; part of the caller's transaction.
 
     Only what is different is written; a row that has no calls any more goes.
     """
-    changed: dict[int, set[int]] = {}
-    for hour in sorted(hours):
-        dimensions = _replace(db, "hour", hour, _sums_of_hour(db, hour))
-        changed.setdefault(hour - hour % DAY_MS, set()).update(dimensions)
-    for day, dimensions in changed.items():
-        _replace(db, "day_sum", day, _sums_of_day(db, day, dimensions), among=dimensions)
+    rollups = _Rollups(db)
+    by_day: dict[int, list[Cell]] = {}
+    for cell in sorted(cells):
+        by_day.setdefault(cell[0] - cell[0] % DAY_MS, []).append(cell)
+    for day, of_day in by_day.items():
+        rollups.recompute_day(day, of_day)
 
 
-def _replace(
-    db: sqlite3.Connection, table: str, start_ms: int, rows: dict[int, Row], *, among: set[int] | None = None
-) -> set[int]:
-    """Make the rows of one moment these, or those ``among`` some dimensions; the dimensions whose row changed."""
-    found = db.execute(f"{_SELECT} {table} WHERE start_ms = ?", (start_ms,))
-    before = {row[1]: row[2:] for row in found if among is None or row[1] in among}
-    changed = {each for each in before.keys() | rows.keys() if before.get(each) != rows.get(each)}
-    db.executemany(
-        f"DELETE FROM {table} WHERE start_ms = ? AND dimensions = ?",  # noqa: S608 -- names of ours
-        [(start_ms, each) for each in changed & before.keys()],
-    )
-    db.executemany(f"INSERT INTO {table} {_INSERT}", [(start_ms, each, *rows[each]) for each in changed & rows.keys()])
-    return changed
+class _Rollups:
+    """The tables of one index."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._names: dict[int, tuple[str, ...]] = {}
+        self._numbers: dict[tuple[int, tuple[str, ...]], int] = {}
+        for number, grain, *names in db.execute(_DIMENSIONS):
+            self._names[number] = tuple(names)
+            self._numbers[grain, tuple(names)] = number
+
+    def recompute_day(self, day: int, cells: Iterable[Cell]) -> None:
+        """Make cells of one day right, and what is made of them."""
+        changed: dict[int, list[int]] = {}
+        for hour, dimensions in cells:
+            if self._replace("hour", (WHOLE, hour, dimensions), self._of_calls(hour, dimensions)):
+                changed.setdefault(hour, []).append(dimensions)
+        for hour, of_hour in changed.items():
+            self._recompute_coarser("hour", hour, of_hour, HOURLY)
+        of_day = sorted({each for of_hour in changed.values() for each in of_hour})
+        hours = range(day, day + DAY_MS, HOUR_MS)
+        for dimensions in of_day:
+            row = _sum(self._db.execute(_OF_DAY, (WHOLE, *hours, dimensions)).fetchall())
+            self._replace("day_sum", (WHOLE, day, dimensions), row)
+        self._recompute_coarser("day_sum", day, of_day, range(WHOLE))
+
+    def _recompute_coarser(self, table: Table, start_ms: int, dimensions: Sequence[int], grains: Sequence[int]) -> None:
+        """Make those rows of coarser grains right that some combinations of all dimensions are part of."""
+        for grain, finer in MADE_OF.items():
+            if grain not in grains:
+                continue
+            parts: dict[int, list[Row]] = {self._coarser(each, grain): [] for each in dimensions}
+            query = f"{_ALL_OF} {table} WHERE grain = ? AND start_ms = ?"
+            for each, *row in self._db.execute(query, (finer, start_ms)):
+                of_row = parts.get(self._coarser(each, grain))
+                if of_row is not None:
+                    of_row.append(tuple(row))
+            for coarse, rows in parts.items():
+                self._replace(table, (grain, start_ms, coarse), _sum(rows))
+
+    def _of_calls(self, hour: int, dimensions: int) -> Row | None:
+        found = self._db.execute(_OF_CELL, (dimensions, hour, hour + HOUR_MS)).fetchall()
+        if not found:
+            return None
+        columns = list(zip(*found, strict=True))
+        waits = {name: unpacked(column) for name, column in zip(NAMES, columns[len(SUMS) :], strict=True)}
+        response = waits.pop(RESPONSE)
+        return (*map(sum, columns[: len(SUMS)]), pack_values({RESPONSE: response}), pack_values(waits))
+
+    def _coarser(self, dimensions: int, grain: int) -> int:
+        """The number of a combination with those dimensions alone that a grain tells apart."""
+        names = coarser(self._names[dimensions], grain)
+        number = self._numbers.get((grain, names))
+        if number is None:
+            number = self._numbers[grain, names] = number_of(self._db, names, grain)
+            self._names[number] = names
+        return number
+
+    def _replace(self, table: Table, key: tuple[int, int, int], row: Row | None) -> bool:
+        """Make a row this one; whether it was another."""
+        is_it = "WHERE grain = ? AND start_ms = ? AND dimensions = ?"
+        before = self._db.execute(f"{_SELECT} {table} {is_it}", key).fetchone()
+        if before == row:
+            return False
+        if row is None:
+            self._db.execute(f"DELETE FROM {table} {is_it}", key)  # noqa: S608 -- names of ours
+        else:
+            self._db.execute(f"INSERT OR REPLACE INTO {table} {_INSERT}", (*key, *row))
+        return True
 
 
-def _sums_of_hour(db: sqlite3.Connection, hour: int) -> dict[int, Row]:
-    """The row of each combination of dimensions, without its key."""
-    span = (hour, hour + HOUR_MS)
-    in_hour = "c.started_at_ms >= ? AND c.started_at_ms < ?"
-    calls = db.execute(f"SELECT c.dimensions, {OF_CALL} FROM call AS c WHERE {in_hour}", span).fetchall()  # noqa: S608 -- constants of ours
-    waits = _Waits()
-    exchanges = db.execute(
-        f"SELECT c.dimensions, {OF_EXCHANGE} FROM call AS c CROSS JOIN exchange AS e ON e.call = c.id "  # noqa: S608 -- as above
-        f"WHERE {in_hour} AND e.kind = 'exchange'",
-        span,
-    )
-    while piece := exchanges.fetchmany(_AT_ONCE):
-        waits.add(piece)
-    rows = {}
-    for dimensions, columns in _by_dimensions(calls):
-        sums = [_sum(column) for column in columns]
-        sums[INTERRUPTIONS_AT] = waits.cut_off.get(dimensions, 0)
-        rows[dimensions] = (*sums, waits.packed(dimensions))
-    return rows
-
-
-def _sums_of_day(db: sqlite3.Connection, day: int, among: set[int]) -> dict[int, Row]:
-    found = db.execute(
-        f"SELECT dimensions, {', '.join(SUMS)}, histograms FROM hour WHERE start_ms >= ? AND start_ms < ? "  # noqa: S608 -- names of ours
-        "AND dimensions IN (SELECT value FROM json_each(?))",
-        (day, day + DAY_MS, json.dumps(list(among))),
-    ).fetchall()
-    return {
-        dimensions: (*(_sum(column) for column in sums), pack(unpack_all(histograms)))
-        for dimensions, (*sums, histograms) in _by_dimensions(found)
-    }
-
-
-def _by_dimensions(rows: list[Row]) -> Iterator[tuple[int, list[Row]]]:
-    """Dimensions, which come first in each row, and the other columns of their rows."""
-    rows.sort(key=itemgetter(0))
-    for dimensions, group in groupby(rows, key=itemgetter(0)):
-        _, *columns = zip(*group, strict=True)
-        yield dimensions, columns
-
-
-def _sum(values: Sequence[Any]) -> float:
-    """Exact also of fractions, so that the order of the calls does not matter."""
-    return math.fsum(values) if type(values[0]) is float else sum(values)
-
-
-class _Waits:
-    """Waits by dimensions and name, from pieces."""
-
-    def __init__(self) -> None:
-        self.cut_off: dict[int, int] = {}
-        self._values: dict[int, dict[str, array[int]]] = {}
-
-    def add(self, exchanges: list[Row]) -> None:
-        for dimensions, (cut_off, *waits) in _by_dimensions(exchanges):
-            self.cut_off[dimensions] = self.cut_off.get(dimensions, 0) + sum(cut_off)
-            kept = self._values.setdefault(dimensions, {})
-            for name, column in zip(NAMES, waits, strict=True):
-                kept.setdefault(name, array("q")).extend([value for value in column if value is not None])
-
-    def packed(self, dimensions: int) -> bytes:
-        return pack_values(self._values.get(dimensions, {}))
+def _sum(rows: Sequence[Row]) -> Row | None:
+    """Rows as one; None of none."""
+    if not rows:
+        return None
+    if len(rows) == 1:
+        return rows[0]
+    *sums, response, stages = zip(*rows, strict=True)
+    return (*map(sum, sums), pack_all(response), pack_all(stages))

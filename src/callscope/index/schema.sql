@@ -1,7 +1,7 @@
 -- What the index holds. Made from the files of an archive, and made again when it is deleted.
 -- Times are Unix milliseconds, money is US dollars, unknown is NULL.
 
--- Facts about the index itself: 'root', 'schema', 'search' (the full-text tables there are), 'refreshed_at_ms'.
+-- Facts about the index itself: 'root', 'refreshed_at_ms', 'search' ('off': without document_trigram).
 CREATE TABLE about (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -31,6 +31,8 @@ CREATE TABLE call (
     trace_id TEXT,
     telephony_provider TEXT,
     dimensions INTEGER NOT NULL REFERENCES dimensions (id),
+    event_types INTEGER REFERENCES event_types (id),
+    services INTEGER REFERENCES services (id),
     turns INTEGER,
     exchanges INTEGER NOT NULL,         -- greetings are not counted
     unanswered INTEGER NOT NULL,        -- exchanges in which the caller heard nothing back
@@ -64,10 +66,13 @@ CREATE INDEX call_by_p99 ON call (p99_ms, id);
 CREATE INDEX call_by_unanswered ON call (unanswered, id) WHERE unanswered > 0;
 CREATE INDEX call_by_interruptions ON call (interruptions, id) WHERE interruptions > 0;
 CREATE INDEX call_by_errors ON call (errors, id) WHERE errors > 0;
-CREATE INDEX call_by_caller ON call (caller);
+CREATE INDEX call_by_event_types ON call (event_types);
+CREATE INDEX call_by_services ON call (services);
+CREATE INDEX call_by_caller ON call (caller COLLATE NOCASE);
 CREATE INDEX call_by_error ON call (error) WHERE error IS NOT NULL;
 
--- What calls are told apart by in trends: one row for each combination that occurs.
+-- What calls are told apart by in trends: one row for each combination that occurs, and one for each combination of the
+-- few that a coarser grain tells apart (callscope/index/grains.py), in which the others are ''.
 CREATE TABLE dimensions (
     id INTEGER PRIMARY KEY,
     agent TEXT NOT NULL,                -- the agent's name; '' when unknown, as with all of these
@@ -77,7 +82,20 @@ CREATE TABLE dimensions (
     mode TEXT NOT NULL,                 -- provider_mode: pipeline, realtime, ...
     status TEXT NOT NULL,
     environment TEXT NOT NULL,          -- label environment (or env)
-    UNIQUE (agent, version, provider, model, mode, status, environment)
+    grain INTEGER NOT NULL,             -- 3: all of them, as calls have; 2: provider and model; 1: agent; 0: none
+    UNIQUE (agent, version, provider, model, mode, status, environment, grain)
+);
+
+-- Which types of events calls have: one row for each set that occurs.
+CREATE TABLE event_types (
+    id INTEGER PRIMARY KEY,
+    types TEXT NOT NULL UNIQUE          -- a JSON array, sorted
+);
+
+-- What calls were billed for, or told that they used: one row for each set that occurs.
+CREATE TABLE services (
+    id INTEGER PRIMARY KEY,
+    used TEXT NOT NULL UNIQUE           -- a JSON array of [service, provider, model], sorted; '' when unknown
 );
 
 -- The labels that the user set.
@@ -88,21 +106,6 @@ CREATE TABLE label (
     PRIMARY KEY (call, name)
 ) WITHOUT ROWID;
 CREATE INDEX label_by_value ON label (name, value COLLATE NOCASE, call);
-
--- One row a turn.
-CREATE TABLE turn (
-    call INTEGER NOT NULL REFERENCES call (id) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,               -- place in the order of speaking, from 0
-    turn_index INTEGER,                 -- as the writer counted it
-    ts_ms INTEGER,
-    role TEXT NOT NULL,
-    text TEXT,                          -- NULL when the policy kept it off the disk
-    heard TEXT,
-    interrupted INTEGER NOT NULL,
-    duration_ms REAL,
-    cost_usd REAL,
-    PRIMARY KEY (call, seq)
-) WITHOUT ROWID;
 
 -- One row an exchange: a caller's turn and the answer to it.
 CREATE TABLE exchange (
@@ -127,19 +130,37 @@ CREATE TABLE exchange (
     user_turn_index INTEGER,
     agent_turn_index INTEGER,
     tools TEXT,                         -- names of the tools called, a JSON array
-    parts TEXT,                         -- the waterfall, a JSON array of callscope.model.exchange.Part
     PRIMARY KEY (call, seq)
 ) WITHOUT ROWID;
 
--- One row an event, in the order they were written.
-CREATE TABLE event (
-    call INTEGER NOT NULL REFERENCES call (id) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    ts_ms INTEGER,
-    type TEXT NOT NULL,
-    data TEXT NOT NULL,                 -- JSON
-    PRIMARY KEY (call, seq)
-) WITHOUT ROWID;
+-- The same waits as one row a call, for figures of many calls: callscope/index/call_waits.py. Numbers of 32 bits.
+CREATE TABLE call_waits (
+    call INTEGER PRIMARY KEY REFERENCES call (id) ON DELETE CASCADE,
+    cut_off INTEGER NOT NULL,           -- answers that the caller cut off; greetings are in none of these
+    response BLOB NOT NULL,
+    endpointing BLOB NOT NULL,
+    transcription BLOB NOT NULL,
+    turn_detection BLOB NOT NULL,
+    handover BLOB NOT NULL,
+    llm BLOB NOT NULL,
+    tool BLOB NOT NULL,
+    aggregation BLOB NOT NULL,
+    synthesis BLOB NOT NULL,
+    output BLOB NOT NULL,
+    unexplained BLOB NOT NULL
+);
+
+-- What a call is made of and nothing is looked up by, as JSON: up to 256 of each in a row. The views turn, part, event,
+-- usage and cost_line show it as rows.
+CREATE TABLE detail (
+    id INTEGER PRIMARY KEY,             -- call << 20 | n: turns and all others from 256 n on
+    turns TEXT NOT NULL,                -- [turn_index, ts_ms, role, text, heard, interrupted, duration_ms, cost_usd], ...
+                                        -- where text is the n of its document, or the text itself if it has none
+    usage TEXT NOT NULL,                -- [service, provider, model, reports, unreported_requests, units], ...
+    cost_lines TEXT NOT NULL,           -- [service, provider, model, status, unit, quantity, amount, currency, usd], ...
+    parts TEXT NOT NULL,                -- for each exchange [[stage, label, owner, owner_kind, start_ms, duration_ms], ...]
+    events TEXT NOT NULL                -- [ts_ms, type, data], ...
+);
 
 -- The tools that a call used.
 CREATE TABLE tool (
@@ -150,38 +171,6 @@ CREATE TABLE tool (
     PRIMARY KEY (call, name)
 ) WITHOUT ROWID;
 CREATE INDEX tool_by_name ON tool (name COLLATE NOCASE, call);
-
--- What was used, summed by service, provider and model.
-CREATE TABLE usage (
-    call INTEGER NOT NULL REFERENCES call (id) ON DELETE CASCADE,
-    service TEXT NOT NULL,
-    provider TEXT NOT NULL,             -- '' when unknown
-    model TEXT NOT NULL,                -- '' when unknown
-    reports INTEGER NOT NULL,
-    unreported_requests INTEGER NOT NULL,
-    units TEXT NOT NULL,                -- JSON object: quantity by unit
-    PRIMARY KEY (call, service, provider, model)
-) WITHOUT ROWID;
-CREATE INDEX usage_by_provider ON usage (provider COLLATE NOCASE, call);
-CREATE INDEX usage_by_model ON usage (model COLLATE NOCASE, call);
-
--- What it cost: the cost lines of the call.
-CREATE TABLE cost_line (
-    call INTEGER NOT NULL REFERENCES call (id) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    service TEXT NOT NULL,
-    provider TEXT NOT NULL,             -- '' when unknown
-    model TEXT NOT NULL,                -- '' when unknown
-    status TEXT NOT NULL,
-    unit TEXT,
-    quantity REAL,
-    amount REAL,                        -- in currency
-    currency TEXT NOT NULL,
-    usd REAL,                           -- NULL: not known, which is not 0
-    PRIMARY KEY (call, seq)
-) WITHOUT ROWID;
-CREATE INDEX cost_line_by_provider ON cost_line (provider COLLATE NOCASE, call);
-CREATE INDEX cost_line_by_model ON cost_line (model COLLATE NOCASE, call);
 
 -- One row an error: an event that is no duplicate of another, or the one in the envelope of another writer's call.
 CREATE TABLE error (
@@ -220,7 +209,7 @@ CREATE TABLE document (
 
 -- Substrings of any script, three characters and longer.
 CREATE VIRTUAL TABLE document_trigram USING fts5 (
-    text, content = 'document', content_rowid = 'id', tokenize = 'trigram', detail = 'full'
+    text, content = 'document', content_rowid = 'id', tokenize = 'trigram', detail = 'full', columnsize = 0
 );
 
 -- Words, with ranking.
@@ -228,45 +217,188 @@ CREATE VIRTUAL TABLE document_word USING fts5 (
     text, content = 'document', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
 );
 
--- Sums by hour, for each combination of dimensions. An hour is that in which a call began.
+-- Sums by hour, for each combination of dimensions of each grain. An hour is that in which a call began. Every call is in
+-- one row of each grain: add up rows of one grain alone.
 CREATE TABLE hour (
+    grain INTEGER NOT NULL,             -- of the dimensions
     start_ms INTEGER NOT NULL,
     dimensions INTEGER NOT NULL REFERENCES dimensions (id),
     calls INTEGER NOT NULL,
-    duration_ms REAL NOT NULL,
+    completed INTEGER NOT NULL,
+    unfinished INTEGER NOT NULL,        -- nobody can say how they ended: in progress, or unreadable
+    duration_us INTEGER NOT NULL,       -- microseconds
     turns INTEGER NOT NULL,
     exchanges INTEGER NOT NULL,
     unanswered INTEGER NOT NULL,
     interruptions INTEGER NOT NULL,
     errors INTEGER NOT NULL,
     calls_with_errors INTEGER NOT NULL,
-    cost_usd REAL NOT NULL,             -- the sum of what is known
+    nano_usd INTEGER NOT NULL,          -- the sum of what is known, in billionths of a dollar
     unpriced_calls INTEGER NOT NULL,    -- calls whose cost is not known, or not whole
-    histograms BLOB NOT NULL,           -- response latency and each stage: see histogram.py
+    response BLOB NOT NULL,             -- histogram of the response latency: see histogram.py
+    stages BLOB NOT NULL,               -- histograms of the stages
+    PRIMARY KEY (grain, start_ms, dimensions)
+) WITHOUT ROWID;
+
+-- Hours and dimensions (all of them) whose sums are not those of their calls, because a first build is under way.
+CREATE TABLE dirty_hour (
+    start_ms INTEGER NOT NULL,
+    dimensions INTEGER NOT NULL,
     PRIMARY KEY (start_ms, dimensions)
 ) WITHOUT ROWID;
 
--- Hours whose sums are not those of their calls, because a first build is under way.
-CREATE TABLE dirty_hour (
-    start_ms INTEGER PRIMARY KEY
-);
-
 -- The same as hour by UTC day.
 CREATE TABLE day_sum (
+    grain INTEGER NOT NULL,
     start_ms INTEGER NOT NULL,
     dimensions INTEGER NOT NULL REFERENCES dimensions (id),
     calls INTEGER NOT NULL,
-    duration_ms REAL NOT NULL,
+    completed INTEGER NOT NULL,
+    unfinished INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
     turns INTEGER NOT NULL,
     exchanges INTEGER NOT NULL,
     unanswered INTEGER NOT NULL,
     interruptions INTEGER NOT NULL,
     errors INTEGER NOT NULL,
     calls_with_errors INTEGER NOT NULL,
-    cost_usd REAL NOT NULL,
+    nano_usd INTEGER NOT NULL,
     unpriced_calls INTEGER NOT NULL,
-    histograms BLOB NOT NULL,
-    PRIMARY KEY (start_ms, dimensions)
+    response BLOB NOT NULL,
+    stages BLOB NOT NULL,
+    PRIMARY KEY (grain, start_ms, dimensions)
+) WITHOUT ROWID;
+
+-- One row a turn.
+CREATE VIEW turn AS
+SELECT
+    c.id AS call,
+    (b.id & 1048575) * 256 + t.key AS seq,              -- place in the order of speaking, from 0
+    json_extract(t.value, '$[0]') AS turn_index,        -- as the writer counted it
+    json_extract(t.value, '$[1]') AS ts_ms,
+    json_extract(t.value, '$[2]') AS role,
+    CASE json_type(t.value, '$[3]')                     -- NULL when the policy kept it off the disk
+        WHEN 'integer' THEN (SELECT text FROM document WHERE id = (c.id << 20) + json_extract(t.value, '$[3]'))
+        ELSE json_extract(t.value, '$[3]')
+    END AS text,
+    json_extract(t.value, '$[4]') AS heard,
+    json_extract(t.value, '$[5]') AS interrupted,
+    json_extract(t.value, '$[6]') AS duration_ms,
+    json_extract(t.value, '$[7]') AS cost_usd
+FROM call AS c
+CROSS JOIN detail AS b ON b.id BETWEEN c.id << 20 AND (c.id << 20) + 1048575
+CROSS JOIN json_each(b.turns) AS t;
+
+-- One row for each part of a wait: the waterfall of an exchange. See callscope.model.exchange.Part.
+CREATE VIEW part AS
+SELECT
+    c.id AS call,
+    (b.id & 1048575) * 256 + x.key AS exchange,         -- seq of the exchange
+    p.key AS seq,                                       -- place in the wait, from 0
+    json_extract(p.value, '$[0]') AS stage,
+    json_extract(p.value, '$[1]') AS label,             -- for people
+    json_extract(p.value, '$[2]') AS owner,             -- who could make it shorter
+    json_extract(p.value, '$[3]') AS owner_kind,
+    json_extract(p.value, '$[4]') AS start_ms,          -- after the caller stopped speaking
+    json_extract(p.value, '$[5]') AS duration_ms
+FROM call AS c
+CROSS JOIN detail AS b ON b.id BETWEEN c.id << 20 AND (c.id << 20) + 1048575
+CROSS JOIN json_each(b.parts) AS x
+CROSS JOIN json_each(x.value) AS p;
+
+-- One row an event, in the order they were written.
+CREATE VIEW event AS
+SELECT
+    c.id AS call,
+    (b.id & 1048575) * 256 + e.key AS seq,
+    json_extract(e.value, '$[0]') AS ts_ms,
+    json_extract(e.value, '$[1]') AS type,
+    json_extract(e.value, '$[2]') AS data               -- JSON
+FROM call AS c
+CROSS JOIN detail AS b ON b.id BETWEEN c.id << 20 AND (c.id << 20) + 1048575
+CROSS JOIN json_each(b.events) AS e;
+
+-- What was used, summed by service, provider and model.
+CREATE VIEW usage AS
+SELECT
+    c.id AS call,
+    json_extract(u.value, '$[0]') AS service,
+    json_extract(u.value, '$[1]') AS provider,          -- '' when unknown
+    json_extract(u.value, '$[2]') AS model,             -- '' when unknown
+    json_extract(u.value, '$[3]') AS reports,
+    json_extract(u.value, '$[4]') AS unreported_requests,
+    json_extract(u.value, '$[5]') AS units              -- JSON object: quantity by unit
+FROM call AS c
+CROSS JOIN detail AS b ON b.id BETWEEN c.id << 20 AND (c.id << 20) + 1048575
+CROSS JOIN json_each(b.usage) AS u;
+
+-- What it cost: the cost lines of the call.
+CREATE VIEW cost_line AS
+SELECT
+    c.id AS call,
+    (b.id & 1048575) * 256 + l.key AS seq,
+    json_extract(l.value, '$[0]') AS service,
+    json_extract(l.value, '$[1]') AS provider,          -- '' when unknown
+    json_extract(l.value, '$[2]') AS model,             -- '' when unknown
+    json_extract(l.value, '$[3]') AS status,
+    json_extract(l.value, '$[4]') AS unit,
+    json_extract(l.value, '$[5]') AS quantity,
+    json_extract(l.value, '$[6]') AS amount,            -- in currency
+    json_extract(l.value, '$[7]') AS currency,
+    json_extract(l.value, '$[8]') AS usd                -- NULL: not known, which is not 0
+FROM call AS c
+CROSS JOIN detail AS b ON b.id BETWEEN c.id << 20 AND (c.id << 20) + 1048575
+CROSS JOIN json_each(b.cost_lines) AS l;
+
+-- The sets of types of events, and of services, taken apart; those that a call has.
+CREATE VIEW event_type AS
+SELECT e.id AS event_types, t.value AS type
+FROM event_types AS e CROSS JOIN json_each(e.types) AS t
+WHERE EXISTS (SELECT 1 FROM call WHERE call.event_types = e.id);
+
+CREATE VIEW service AS
+SELECT
+    s.id AS services,
+    json_extract(u.value, '$[0]') AS service,
+    json_extract(u.value, '$[1]') AS provider,
+    json_extract(u.value, '$[2]') AS model
+FROM services AS s CROSS JOIN json_each(s.used) AS u
+WHERE EXISTS (SELECT 1 FROM call WHERE call.services = s.id);
+
+-- The services that a call used or was billed for, each once.
+CREATE VIEW used AS
+SELECT
+    c.id AS call,
+    json_extract(u.value, '$[0]') AS service,
+    json_extract(u.value, '$[1]') AS provider,
+    json_extract(u.value, '$[2]') AS model
+FROM call AS c CROSS JOIN services AS s ON s.id = c.services CROSS JOIN json_each(s.used) AS u;
+
+-- Errors by UTC day, combination of dimensions (all of them) and fingerprint.
+CREATE TABLE day_error (
+    start_ms INTEGER NOT NULL,
+    dimensions INTEGER NOT NULL REFERENCES dimensions (id),
+    fingerprint TEXT NOT NULL,
+    errors INTEGER NOT NULL,
+    calls INTEGER NOT NULL,             -- in which they happened
+    recovered INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    newest_call INTEGER NOT NULL REFERENCES call (id),
+    PRIMARY KEY (start_ms, dimensions, fingerprint)
+) WITHOUT ROWID;
+
+-- Cost lines by UTC day, combination of dimensions (all of them), service, provider and model.
+CREATE TABLE day_spend (
+    start_ms INTEGER NOT NULL,
+    dimensions INTEGER NOT NULL REFERENCES dimensions (id),
+    service TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    nano_usd INTEGER NOT NULL,          -- the sum of what is known, in billionths of a dollar
+    lines INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,          -- lines without an amount
+    PRIMARY KEY (start_ms, dimensions, service, provider, model)
 ) WITHOUT ROWID;
 
 -- For people: calls with their dimensions, and times that read as times.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 import msgspec
@@ -24,14 +25,15 @@ from callscope.index.compile import (
     compile_query,
     documents_of,
     needle,
+    outline_of,
     pattern_of,
     started_at_ms,
 )
 from callscope.index.deadline import Deadline, interrupting, is_of_a_function, was_interrupted
-from callscope.index.globs import clean, glob
-from callscope.index.ingest import DOCUMENT_BITS
+from callscope.index.globs import clean, like
 from callscope.index.matching import snapshot
-from callscope.index.plan import few_calls
+from callscope.index.numbers import DOCUMENT_BITS
+from callscope.index.plan import as_rows, few_calls
 from callscope.index.snippets import Span, snippet
 from callscope.query.query import CallQuery, Words
 
@@ -39,6 +41,10 @@ _PIECE: Final = 4_000
 """Documents that are looked through at once where no index helps: some milliseconds."""
 _RANKED: Final = 10_000
 """Documents that are ranked: the newest ones that hold the words."""
+_AHEAD: Final = 60
+"""Documents that are read before their calls are looked at."""
+_APART: Final = 200
+"""Calls that are looked through one by one; of more, what an index finds between the first and the last."""
 _MAX_SPANS: Final = 50
 _TURNS: Final = frozenset({"user", "assistant", "system", "tool"})
 
@@ -167,7 +173,7 @@ class _Search:
         complete = True
         try:
             with interrupting(self._db, self._deadline):
-                for document in self._documents():
+                for document in self._ahead(self._documents()):
                     hit, sure = self._tried(document)
                     complete = complete and sure
                     if hit is not None and len(found) == self._query.limit:
@@ -237,15 +243,15 @@ class _Search:
 
     def _documents(self) -> Iterator[_Document]:
         """Documents that may be hits, the newest first."""
-        compiled = compile_query(self._query, words=True)
-        is_plain = len(self._sought) == 1 and not self._conditions.sources
-        few = None if is_plain else few_calls(self._db, compiled.sources, compiled.parameters)
+        # Not by the only words: what they are in is walked through anyway.
+        few = few_calls(self._db, self._conditions.sources, self._conditions.parameters)
         matches = [each.match for each in self._sought]
         match = " OR ".join(f"({each})" for each in matches) if all(matches) else None
-        if few is None:
-            spans = iter([(self._first, self._last)])
-        else:
+        spans = iter([(self._first, self._last)])
+        if few is not None and (match is None or len(few) <= _APART):
             spans = (documents_of(number, number) for number in sorted(few, reverse=True))
+        elif few is not None:
+            spans, few = iter([documents_of(min(few), max(few))]), None
         for begin, end in spans:
             first, last = max(begin, self._first), min(end, self._last)
             if first <= last and few is None and match is not None:
@@ -255,6 +261,26 @@ class _Search:
             elif first <= last:
                 yield from self._holding(first, last)
             self._reached = min(self._reached, first)
+
+    def _ahead(self, documents: Iterator[_Document]) -> Iterator[_Document]:
+        """The same, some read ahead, so that their calls are asked about together."""
+        late: sqlite3.OperationalError | None = None
+        while late is None:
+            some: list[_Document] = []
+            try:
+                some.extend(islice(documents, _AHEAD))
+            except sqlite3.OperationalError as error:  # what came before it is looked at all the same
+                late = error
+            reached = self._reached
+            if some:
+                self._reached = some[0].id + 1
+                self._ask_about({document.id >> DOCUMENT_BITS for document in some})
+                yield from some
+            self._reached = min(self._reached, reached)
+            if len(some) < _AHEAD:
+                break
+        if late is not None:
+            raise late
 
     def _matching(self, match: str, first: int, last: int) -> Iterator[_Document]:
         rows = self._db.execute(
@@ -279,14 +305,16 @@ class _Search:
             last = lowest - 1
 
     def _holding(self, first: int, last: int) -> Iterator[_Document]:
-        """The documents of a range in which the words are; all of them where patterns are looked for."""
-        patterns = [each.words.regex or glob(each.words.text, part=True, wild=False) for each in self._sought]
-        globs = {f"glob{number}": pattern for number, pattern in enumerate(patterns) if isinstance(pattern, str)}
-        is_any = " OR ".join(f"text GLOB :{name}" for name in globs) if len(globs) == len(patterns) else "1"
+        """The documents of a range in which the words may be."""
+        outlines = [outline_of(each.words) for each in self._sought]
+        globs = {f"glob{number}": pattern for number, pattern in enumerate(outlines) if pattern is not None}
+        likes = {f"like_{name}": like(pattern) for name, pattern in globs.items()}
+        either = [f"(text LIKE :like_{name} AND text GLOB :{name})" for name in globs]
+        is_any = " OR ".join(either) if len(either) == len(outlines) else "1"
         rows = self._db.execute(
             "SELECT id, kind, seq, text, NULL FROM document "  # noqa: S608 -- values are bound
             f"WHERE id BETWEEN :first AND :last AND ({is_any}) ORDER BY id DESC",
-            {**globs, "first": first, "last": last},
+            {**globs, **likes, "first": first, "last": last},
         )
         return map(_Document._make, rows)
 
@@ -303,6 +331,17 @@ class _Search:
         if not hit or not self._call_fits(document.id >> DOCUMENT_BITS):
             return None
         return _Found(document, _apart(spans))
+
+    def _ask_about(self, numbers: set[int]) -> None:
+        """Find out which of some calls fit."""
+        unknown = numbers - self._fits.keys()
+        statement = (
+            f"SELECT c.id FROM json_each(:few) AS few CROSS JOIN {FROM} WHERE c.id = few.value "  # noqa: S608 -- from the compiler
+            f"AND {self._conditions.where}"
+        )
+        rows = self._db.execute(statement, {**self._conditions.parameters, "few": as_rows(sorted(unknown))})
+        fitting = {number for (number,) in rows}
+        self._fits.update((number, number in fitting) for number in unknown)
 
     def _call_fits(self, number: int) -> bool:
         fits = self._fits.get(number)

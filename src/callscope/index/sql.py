@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from callscope.errors import SettingError
-from callscope.index import database, regex
+from callscope.index import database, full_text, regex
 from callscope.index.deadline import Deadline, interrupting, is_of_a_function, was_interrupted
 from callscope.index.globs import clean
 
@@ -27,8 +27,6 @@ _PRAGMAS: Final = frozenset(
     {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "data_version"}
 )
 _VIRTUAL: Final = (
-    "document_trigram",
-    "document_word",
     "pragma_table_info ('call')",
     "json_each ('[]')",
     "json_tree ('[]')",
@@ -53,13 +51,13 @@ def run_sql(
         all: not when the time was up, or there are more.
 
     Raises:
-        SettingError: SQLite does not understand the statement, or it would do more than read.
+        SettingError: there is no statement, SQLite does not understand it, or it would do more than read.
         NotFoundError, UnreadableError: see `callscope.index.database.readable`.
     """
     with contextlib.closing(database.readable(place, root=root)) as db:
         regex.install(db)
         try:
-            for virtual in _VIRTUAL:  # setting these up would not be allowed
+            for virtual in (*full_text.tables(db), *_VIRTUAL):  # setting these up would not be allowed
                 db.execute(f"SELECT * FROM {virtual} LIMIT 0")  # noqa: S608 -- names of ours
         except sqlite3.DatabaseError as error:
             raise database.explain(error, place) from error
@@ -72,7 +70,11 @@ def run_sql(
         try:
             with interrupting(db, Deadline(seconds)):
                 cursor = db.execute(clean(statement))
-                columns = [column[0] for column in cursor.description or ()]
+                if cursor.description is None:
+                    raise SettingError(
+                        "there is no statement: write one as in SELECT agent, count(*) FROM calls GROUP BY 1"
+                    )
+                columns = [column[0] for column in cursor.description]
                 for row in cursor:
                     if len(found) == rows:
                         return columns, found, False

@@ -4,7 +4,7 @@ What rollups know is answered from them, in milliseconds, whatever the number of
 of exact, all else is exact. That is a query of nothing but a time and fields of `ROLLED_UP`, grouped by periods and
 dimensions. Parts of the time that are less than an hour are answered from their calls and added.
 
-Everything else (other terms, words, groups by a label) and what is of few calls is answered from the exchanges of the
+Everything else (other terms, words, groups by a label) and what is of few calls is answered from the waits of the
 matching calls, exactly. Groups by ``provider`` and ``model`` are by those of the agent; as terms of a query they mean
 any service of the call, which rollups do not know.
 """
@@ -12,16 +12,18 @@ any service of the call, which rollups do not know.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from callscope.errors import SettingError
 from callscope.index.figures import Figures, Tally
-from callscope.index.matching import exchanges_of, matching_calls, snapshot
-from callscope.index.periods import HOUR_MS, PERIODS, Segment, end_of, segments, start_of
-from callscope.index.rolled_up import dimensions_of, is_rolled_up, rows_of
+from callscope.index.grains import DIMENSIONS
+from callscope.index.histogram import NAMES, RESPONSE
+from callscope.index.matching import matching_calls, snapshot
+from callscope.index.periods import DAY_MS, HOUR_MS, PERIODS, Segment, end_of, segments, start_of
+from callscope.index.rolled_up import is_rolled_up, rows_of
 from callscope.index.sums import OF_CALL, SUMS, Row
 from callscope.query.query import CallQuery
 
@@ -29,16 +31,16 @@ Key = tuple[str | int, ...]
 """One value for each of ``by``: the first moment of a period in Unix milliseconds, or the text of a dimension or label;
 empty when it is unknown."""
 
-DIMENSIONS: Final = ("agent", "version", "provider", "model", "mode", "status", "environment")
-"""What calls are told apart by, as the columns of ``dimensions``; of provider and model, those of the agent."""
-
 _ALL_DIMENSIONS: Final = f"SELECT id, {', '.join(DIMENSIONS)} FROM dimensions"  # noqa: S608 -- names of ours
-_STATUS_AT: Final = DIMENSIONS.index("status")
 _LABEL: Final = "label."
 _LABEL_VALUE: Final = "ifnull((SELECT value FROM label WHERE call = c.id AND name = "
 _FEW: Final = 500
 """Calls that are answered exactly, though rollups would do: it takes a few milliseconds."""
 _MS_PER_MINUTE: Final = 60_000
+_FAR: Final = 25
+"""So many doublings of an hour before 1970 nobody called: SQL rounds towards 0, which is not down."""
+_BLOBS_AT: Final = 2 + len(SUMS)
+"""Where the histograms begin in what is read of a rollup."""
 
 
 def trends(
@@ -57,78 +59,96 @@ def trends(
     Raises:
         SettingError: ``by`` names something else.
     """
-    groups = _Groups(by)
-    with snapshot(db):
-        groups.dimensions = {row[0]: row[1:] for row in db.execute(_ALL_DIMENSIONS)}
-        if groups.labels or not is_rolled_up(query):
-            _add_calls(db, query, groups)
-        else:
-            _add_rollups(db, query, groups)
+    groups = Groups(db, query, by=by, names=NAMES if stages else (RESPONSE,))
     first_ms = query.since_ms if query.since_ms is not None else groups.first_hour_ms
     last_ms = now_ms if query.until_ms is None else min(query.until_ms, now_ms)
     return [
-        (key, tally.figures(minutes=groups.covered_ms(key, first_ms, last_ms) / _MS_PER_MINUTE, stages=stages))
+        (key, tally.figures(minutes=groups.covered_ms(key, first_ms, last_ms) / _MS_PER_MINUTE))
         for key, tally in sorted(groups.tallies.items())
     ]
 
 
-def _add_rollups(db: sqlite3.Connection, query: CallQuery, groups: _Groups) -> None:
+def _add_rollups(db: sqlite3.Connection, query: CallQuery, groups: Groups, names: Sequence[str]) -> None:
     cuts = segments(query.since_ms, query.until_ms, by_hour="hour" in groups.by)
-    dimensions = dimensions_of(db, query)
     whole = [cut for cut in cuts if cut.source != "calls"]
-    if sum(_calls_of(db, cut, dimensions) for cut in whole) <= _FEW:
-        _add_calls(db, query, groups)
+    if sum(_of_all(db, query, cut, "total(calls)") for cut in whole) <= _FEW:
+        _add_calls(db, query, groups, names)
         return
+    blobs = dict.fromkeys("response" if name == RESPONSE else "stages" for name in names)
+    columns = ("dimensions", "start_ms", *SUMS, *blobs)
     for cut in cuts:
         if cut.source == "calls":
-            _add_calls(db, msgspec.structs.replace(query, since_ms=cut.since_ms, until_ms=cut.until_ms), groups)
+            edge = msgspec.structs.replace(query, since_ms=cut.since_ms, until_ms=cut.until_ms)
+            _add_calls(db, edge, groups, names)
         else:
-            _add_rows(rows_of(db, cut, dimensions, f"start_ms, dimensions, histograms, {', '.join(SUMS)}"), groups)
+            _add_rows(rows_of(db, query, cut, ", ".join(columns), by=groups.by), groups)
     if query.since_ms is None and whole:
-        hours = Segment("hour", None, whole[-1].until_ms)
-        groups.started(rows_of(db, hours, dimensions, "min(start_ms)").fetchone()[0])
+        groups.started(_of_all(db, query, Segment("hour", None, whole[-1].until_ms), "min(start_ms)"))
 
 
-def _calls_of(db: sqlite3.Connection, cut: Segment, dimensions: str) -> int:
-    return int(rows_of(db, cut, dimensions, "total(calls)").fetchone()[0])
+def _of_all(db: sqlite3.Connection, query: CallQuery, cut: Segment, column: str) -> Any:
+    """One figure of the rows that a query finds."""
+    return rows_of(db, query, cut, column, by=()).fetchone()[0]
 
 
-def _add_rows(rows: Iterable[Row], groups: _Groups) -> None:
-    for start_ms, dimensions, histograms, *sums in rows:
-        tally = groups.tally(start_ms, dimensions, ())
-        tally.add(groups.status(dimensions), tuple(sums))
-        tally.add_histograms(histograms)
+def _add_rows(rows: Iterable[Row], groups: Groups) -> None:
+    together: dict[Row, list[Row]] = {}
+    for row in rows:
+        together.setdefault(row[: groups.told_apart], []).append(row)
+    for found in together.values():
+        columns = list(zip(*found, strict=True))
+        tally = groups.tally(found[0][1], found[0][0], ())
+        tally.add(tuple(map(sum, columns[2:_BLOBS_AT])))
+        tally.add_histograms(*columns[_BLOBS_AT:])
 
 
-def _add_calls(db: sqlite3.Connection, query: CallQuery, groups: _Groups) -> None:
-    """Add the calls of a query one by one, with their exchanges."""
-    names = {f"label{place}": name for place, name in enumerate(groups.labels)}
-    labels = "".join(f", {_LABEL_VALUE}:{parameter}), '')" for parameter in names)
-    at = 3 + len(SUMS)
-    tallies: dict[int, Tally] = {}
-    for row in matching_calls(db, query, f"c.id, c.started_at_ms, c.dimensions, {OF_CALL}{labels}", **names):
-        groups.started(row[1])
-        tally = tallies[row[0]] = groups.tally(row[1], row[2], row[at:])
-        tally.add(groups.status(row[2]), row[3:at])
-    for exchanges in exchanges_of(db, sorted(tallies)):
-        rows_of: dict[Tally, list[Row]] = {}
-        for exchange in exchanges:
-            rows_of.setdefault(tallies[exchange[0]], []).append(exchange)
-        for tally, rows in rows_of.items():
-            _, cut_off, *waits = zip(*rows, strict=True)
-            tally.add_exchanges(sum(cut_off), waits)
+def _add_calls(db: sqlite3.Connection, query: CallQuery, groups: Groups, names: Sequence[str]) -> None:
+    """Add the calls of a query one by one, with their waits."""
+    parameters = {f"label{place}": name for place, name in enumerate(groups.labels)}
+    labels = "".join(f", {_LABEL_VALUE}:{parameter}), '')" for parameter in parameters)
+    waits = ", ".join(f"w.{name}" for name in names)
+    columns = f"{groups.period}, c.dimensions{labels}, c.started_at_ms, {OF_CALL}, {waits}"
+    at = 2 + len(groups.labels)
+    for rows in matching_calls(db, query, columns, waits=True, **parameters):
+        together: dict[Row, list[Row]] = {}
+        for row in rows:
+            together.setdefault(row[:at], []).append(row)
+        for (_, dimensions, *values), found in together.items():
+            started, *by_column = list(zip(*found, strict=True))[at:]
+            groups.started(min(started))
+            tally = groups.tally(started[0], dimensions, tuple(values))
+            tally.add(tuple(map(sum, by_column[: len(SUMS)])))
+            tally.add_waits(zip(names, by_column[len(SUMS) :], strict=True))
 
 
-class _Groups:
-    """Which group a call belongs to."""
+class Groups:
+    """What the calls of a query come to, by group. The arguments: see `trends`.
 
-    def __init__(self, by: tuple[str, ...]) -> None:
+    Args:
+        db: see `callscope.index.database`.
+        query: which calls.
+        by: what groups are made by.
+        names: which waits are added up, of `NAMES`.
+    """
+
+    def __init__(self, db: sqlite3.Connection, query: CallQuery, *, by: tuple[str, ...], names: Sequence[str]) -> None:
         self.by = by
         self.labels = tuple(name.removeprefix(_LABEL) for name in by if name.startswith(_LABEL))
-        self.dimensions: dict[int, Row] = {}
         self.first_hour_ms: int | None = None
+        """The hour of the first call; None when there is none, or a time was asked for."""
+        length_ms = HOUR_MS if "hour" in by else DAY_MS
+        self.period = f"(c.started_at_ms + {length_ms << _FAR}) / {length_ms}" if set(by) & set(PERIODS) else "0"
+        """In SQL, of a call: calls of the same one are in the same periods."""
+        self.told_apart = 2 if set(by) & set(PERIODS) else 1
+        """Columns of a rollup's row, dimensions and moment, of which each combination is in one group."""
         self.tallies: dict[Key, Tally] = {} if by else {(): Tally()}
         self._readers = [self._reader(name) for name in by]
+        with snapshot(db):
+            self.dimensions: dict[int, Row] = {row[0]: row[1:] for row in db.execute(_ALL_DIMENSIONS)}
+            if self.labels or not is_rolled_up(query):
+                _add_calls(db, query, self, names)
+            else:
+                _add_rollups(db, query, self, names)
 
     def _reader(self, name: str) -> Callable[[int, int, Row], str | int]:
         """How a group's value is found from a call's moment, dimensions and labels."""
@@ -146,14 +166,12 @@ class _Groups:
         )
 
     def tally(self, moment_ms: int, dimensions: int, labels: Row) -> Tally:
+        """Where calls of a moment, a combination of dimensions and labels are added up."""
         key = tuple([read(moment_ms, dimensions, labels) for read in self._readers])
         found = self.tallies.get(key)
         if found is None:
             found = self.tallies[key] = Tally()
         return found
-
-    def status(self, dimensions: int) -> str:
-        return str(self.dimensions[dimensions][_STATUS_AT])
 
     def started(self, moment_ms: int | None) -> None:
         """A call began then."""

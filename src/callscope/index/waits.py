@@ -10,11 +10,12 @@ from pathlib import Path
 import msgspec
 
 from callscope.index import database, regex
+from callscope.index.call_waits import unpacked
 from callscope.index.deadline import limited
-from callscope.index.histogram import RESPONSE, Histogram, histogram_of, merged, unpack_all
-from callscope.index.matching import exchanges_of, matching_calls, snapshot
+from callscope.index.histogram import RESPONSE, Histogram, histogram_of, merged, unpack
+from callscope.index.matching import matching_calls, snapshot
 from callscope.index.periods import segments
-from callscope.index.rolled_up import dimensions_of, is_rolled_up, rows_of
+from callscope.index.rolled_up import is_rolled_up, rows_of
 from callscope.query.query import CallQuery
 
 
@@ -53,15 +54,18 @@ def _histograms(db: sqlite3.Connection, query: CallQuery) -> Iterator[Histogram 
     if not is_rolled_up(query):
         yield _exactly(db, query)
         return
-    dimensions = dimensions_of(db, query)
     for cut in segments(query.since_ms, query.until_ms, by_hour=False):
         if cut.source == "calls":
             yield _exactly(db, msgspec.structs.replace(query, since_ms=cut.since_ms, until_ms=cut.until_ms))
         else:
-            rows = rows_of(db, cut, dimensions, "histograms")
-            yield unpack_all((packed for (packed,) in rows), response_only=True).get(RESPONSE)
+            rows = rows_of(db, query, cut, "response", by=())
+            yield unpack(packed for (packed,) in rows).get(RESPONSE)
 
 
 def _exactly(db: sqlite3.Connection, query: CallQuery) -> Histogram | None:
-    calls = [number for (number,) in matching_calls(db, query, "c.id")]
-    return histogram_of([row[2] for rows in exchanges_of(db, sorted(calls)) for row in rows if row[2] is not None])
+    pieces = [
+        histogram_of(unpacked(packed for (packed,) in rows))
+        for rows in matching_calls(db, query, "w.response", waits=True)
+    ]
+    found = [each for each in pieces if each is not None]
+    return merged(found) if found else None

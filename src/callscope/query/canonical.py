@@ -7,7 +7,7 @@ from typing import Final
 
 from callscope.model.wire import format_ts
 from callscope.query import fields, quantities
-from callscope.query.query import FLAGS, CallQuery, Term, Words
+from callscope.query.query import FLAGS, STARTED, CallQuery, Term, Words
 from callscope.query.scanner import escape
 
 _BARE_WORD: Final = re.compile(r"[^\W_]\w*+")
@@ -49,7 +49,10 @@ def _sought(words: Words) -> str:
 
 def _condition(term: Term) -> str:
     if term.op == "present":
-        return term.field if term.field in FLAGS else f"has:{_name(term.field, quote_whole=True)}"
+        return term.field if term.field in FLAGS else f"has:{_name(term.field)}"
+    if term.field == STARTED:
+        first_ms, last_ms = (int(value) for value in term.values)
+        return f"on:{format_ts(first_ms)}..{format_ts(last_ms + 1)}"
     if fields.unit(term.field) is not None:
         return _number(term)
     name = _name(term.field)
@@ -80,11 +83,11 @@ def _values(values: list[str], *, literal: bool) -> str:
     )
 
 
-def _name(field: str, *, quote_whole: bool = False) -> str:
+def _name(field: str) -> str:
     label = field.removeprefix("label.")
     if label == field or _BARE_NAME.fullmatch(label):
         return field
-    return _quote(field) if quote_whole else f"label.{_quote(label)}"
+    return f"label.{_quote(label)}"
 
 
 def _pattern(text: str, *, ignore_case: bool) -> str:

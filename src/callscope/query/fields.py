@@ -18,7 +18,7 @@ SAID: Final[dict[str, Where]] = {
 """Fields that look for words, and where."""
 
 SETTINGS: Final = ("since", "until", "on", "sort", "limit", "cursor")
-"""What is said of the whole query; none of it can be negated."""
+"""What is said of the whole query; of these, times can be negated."""
 
 PARTS: Final = frozenset({"caller", "callee", "error", "model", "reason"})
 """Word fields of which a part is asked for; of the others the whole."""

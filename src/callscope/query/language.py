@@ -7,12 +7,14 @@ writes a query down again. Whatever the text, the one error is `QueryError`, and
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from callscope.errors import SettingError
 from callscope.query import fields, moments, quantities
 from callscope.query.canonical import unparse
-from callscope.query.query import FLAGS, SORTS, STAGES, CallQuery, Operator, Term, Value, Words
+from callscope.query.query import FLAGS, SORTS, STAGES, STARTED, CallQuery, Operator, Term, Value, Words
 from callscope.query.query_error import QueryError, quoted
 from callscope.query.scanner import Item, Piece, scan
 
@@ -28,16 +30,22 @@ _MAX_SETS: Final = 20
 
 _PERIOD: Final = re.compile(r"(?=[0-9]{4}-|\.\.[0-9]{4}-)[0-9A-Za-z:+.-]+")
 _LIMIT: Final = re.compile(r"[0-9]{1,5}")
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _COMPARISONS: Final[dict[str, Operator]] = {">": "above", ">=": "at_least", "<": "below", "<=": "at_most"}
 
 
-def parse(text: str, *, now_ms: int) -> CallQuery:
-    """The query that a text asks for; words such as ``7d`` count from ``now_ms`` (Unix milliseconds).
+def parse(text: str, *, now_ms: int, idle: Mapping[str, str] = _NOTHING) -> CallQuery:
+    """The query that a text asks for.
+
+    Args:
+        text: the query.
+        now_ms: Unix milliseconds, from which words such as ``7d`` count.
+        idle: which of ``sort``, ``limit`` and ``cursor`` mean nothing to who asks, and what to tell who writes them.
 
     Raises:
         QueryError: the text is no query; says where, what is wrong, and what to write.
     """
-    reader = _Reader(text, now_ms)
+    reader = _Reader(text, now_ms, idle)
     for item in scan(text):
         reader.read(item)
     return reader.query()
@@ -46,9 +54,10 @@ def parse(text: str, *, now_ms: int) -> CallQuery:
 class _Reader:
     """Gathers what the items say."""
 
-    def __init__(self, text: str, now_ms: int) -> None:
+    def __init__(self, text: str, now_ms: int, idle: Mapping[str, str]) -> None:
         self.text = text
         self.now_ms = now_ms
+        self.idle = idle
         self.terms: list[Term] = []
         self.words: list[Words] = []
         self.since_ms: int | None = None
@@ -218,14 +227,17 @@ class _Reader:
         self.terms.append(Term(field=field, op="present", negated=item.negated))
 
     def _settings(self, item: Item, field: str) -> None:
-        if item.negated:
+        is_time = field in {"since", "until", "on"}
+        if item.negated and not is_time:
             advice = "write sort:cost or sort:-cost" if field == "sort" else "write what is wanted instead"
             raise self._error(f"{field} cannot be negated: {advice}", item.column)
+        if field in self.idle:
+            raise self._error(f"{field} means nothing here: {self.idle[field]}", item.column)
         if item.field is not None and item.operator not in {":", "="}:
             raise self._error(f"write {field}:value", item.column)
         piece = self._single(item, f"{field} takes one value")
-        if field in {"since", "until", "on"}:
-            self._time(piece, field)
+        if is_time:
+            self._time(piece, field, negated=item.negated)
         elif getattr(self, field) is not None:
             raise self._error(f"{field} is there twice", item.column)
         elif field == "sort":
@@ -235,23 +247,15 @@ class _Reader:
         else:
             self.cursor = piece.text
 
-    def _time(self, piece: Piece, field: str) -> None:
+    def _time(self, piece: Piece, field: str, *, negated: bool) -> None:
         """Times narrow each other: all conditions hold at once."""
-        word, now_ms = piece.text, self.now_ms
-        since_ms: int | None = None
-        until_ms: int | None = None
-        try:
-            if field == "since":
-                since_ms = moments.moment(word, now_ms=now_ms)
-            elif field == "until":
-                until_ms = moments.moment(word, now_ms=now_ms)
-            elif ".." in word:
-                first, _, last = word.partition("..")
-                since_ms, until_ms = moments.stretch(first, last, now_ms=now_ms)
-            else:
-                since_ms, until_ms = moments.span(word, now_ms=now_ms)
-        except SettingError as error:
-            raise self._error(str(error), piece.column) from None
+        since_ms, until_ms = self._stretch(piece, field)
+        if negated and since_ms is not None and until_ms is not None:
+            hole = (float(since_ms), float(until_ms - 1))
+            self.terms.append(Term(field=STARTED, op="between", values=hole, negated=True))
+            return
+        if negated:
+            since_ms, until_ms = until_ms, since_ms
         if since_ms is not None:
             self.since_ms = since_ms if self.since_ms is None else max(self.since_ms, since_ms)
         if until_ms is not None:
@@ -260,6 +264,26 @@ class _Reader:
             raise self._error(
                 "no time is left between since and until; until:2026-11-20 is before that day", piece.column
             )
+
+    def _stretch(self, piece: Piece, field: str) -> tuple[int | None, int | None]:
+        """The first moment of a time, and the first one after it; None where it is open."""
+        word, now_ms = piece.text, self.now_ms
+        try:
+            if field == "since":
+                return moments.moment(word, now_ms=now_ms), None
+            if field == "until":
+                return None, moments.moment(word, now_ms=now_ms)
+            if ".." not in word:
+                return moments.span(word, now_ms=now_ms)
+            first, _, last = word.partition("..")
+            since_ms, until_ms = moments.stretch(first, last, now_ms=now_ms)
+        except SettingError as error:
+            raise self._error(str(error), piece.column) from None
+        if since_ms is None and until_ms is None:
+            raise self._error("a range needs an end: write as in 2026-11-18..2026-11-20", piece.column)
+        if since_ms is not None and until_ms is not None and since_ms >= until_ms:
+            raise self._error("the range is empty: write the earlier end first", piece.column)
+        return since_ms, until_ms
 
     def _sort(self, piece: Piece) -> str:
         word = piece.text.lower()

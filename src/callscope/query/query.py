@@ -80,6 +80,10 @@ known; there is a recording; the call goes on."""
 ROLLED_UP: Final = frozenset({"agent", "version", "mode", "status", "environment"})
 """Fields that trends are kept by; a query that asks for nothing else, and a time, is answered from rollups."""
 
+STARTED: Final = "started"
+"""Field of a stretch of time: ``between`` its first and its last millisecond. The language writes it of stretches that
+are left out, as ``-on:2026-11-20``; all other times are `CallQuery.since_ms` and `CallQuery.until_ms`."""
+
 SORTS: Final = ("started", "ended", "duration", "turns", "exchanges", "unanswered", "interruptions", "errors", "p50",
                 "p95", "p99", "worst", "cost", "status", "agent")  # fmt: skip
 
@@ -88,7 +92,7 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     """One condition on a call."""
 
     field: str
-    """A key of `NUMBERS`, one of `WORDS` or `FLAGS`, ``label.<name>``, or ``stage.<stage>``."""
+    """A key of `NUMBERS`, one of `WORDS` or `FLAGS`, ``label.<name>``, ``stage.<stage>``, or `STARTED`."""
     op: Operator
     values: tuple[Value, ...] = ()
     negated: bool = False

@@ -26,6 +26,7 @@ _NAME: Final = re.compile(r'(label\.)"((?:[^"\\]|\\.)*+)"|[^\W\d]\w*+(?:\.[\w.-]
 _OPERATOR: Final = re.compile(r":?(>=|<=|!=|[><=~])|:")
 _WORD: Final = re.compile(r'[^\s"]++')
 _VALUE: Final = re.compile(r'[^\s",]++')
+_LABEL: Final = re.compile(r'label\.(?=")', re.IGNORECASE)
 _ESCAPED: Final = re.compile(r'\\(["\\])')
 _PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 _CONNECTIVES: Final = {"OR", "||", "AND", "&&"}
@@ -150,7 +151,10 @@ class _Scanner:
 
     def _value(self, field: str) -> Piece:
         column = self.at
+        of_label = field.lower() == "has" and self._skip(_LABEL)
         piece = self._enclosed()
+        if piece is not None and of_label:
+            return Piece(text=f"label.{piece.text}", column=column, form="quoted")
         if piece is not None:
             return piece
         if not self._skip(_VALUE):

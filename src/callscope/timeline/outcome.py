@@ -98,12 +98,6 @@ class Facts(msgspec.Struct, kw_only=True):
     """Exchanges whose answer was cut off."""
     worst_wait_ms: int | None = None
 
-    def count(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Take one event into account."""
-        counter = _COUNTERS.get(kind)
-        if counter is not None:
-            counter(self, data)
-
     def count_turn(self, turn: Turn) -> None:
         """Take one turn into account."""
         if turn.role == "user":
@@ -324,7 +318,7 @@ def _error_recovered(facts: Facts, data: Mapping[str, Any]) -> None:
         facts.fatal_error = next((each.words for each in still_open if each.fatal and each.counted), None)
 
 
-_COUNTERS: Final[dict[str, Callable[[Facts, Mapping[str, Any]], None]]] = {
+COUNTERS: Final[dict[str, Callable[[Facts, Mapping[str, Any]], None]]] = {
     events.CLIENT_CONNECTED: _connected,
     events.CLIENT_DISCONNECTED: _disconnected,
     events.CALL_ENDED: _ended,
@@ -344,3 +338,4 @@ _COUNTERS: Final[dict[str, Callable[[Facts, Mapping[str, Any]], None]]] = {
     events.ERROR: _error,
     events.ERROR_RECOVERED: _error_recovered,
 }
+"""What an event of a type changes."""

@@ -138,19 +138,24 @@ def make_mark(ts_ms: int, kind: str, data: Mapping[str, Any]) -> Mark:
     key = data.get("request_id")
     if key is None:
         key = data.get("tool_call_id")
+    name = data.get("name") or data.get("outcome")
+    lag_ms = data.get("leading_silence_ms")
     return Mark(
         ts_ms,
         kind,
-        name_of(key) if isinstance(key, str) else "" if key is None else str(key)[:_MAX_NAME],
+        key[:_MAX_NAME] if isinstance(key, str) else "" if key is None else str(key)[:_MAX_NAME],
         owner_of(data),
-        name_of(data.get("name") or data.get("outcome")),
-        whole_ms(data.get("leading_silence_ms")),
+        name[:_MAX_NAME] if isinstance(name, str) else "",
+        0 if lag_ms is None else whole_ms(lag_ms),
     )
 
 
 def owner_of(data: Mapping[str, Any]) -> str:
     """Whose work it is, for people: "openai gpt-4.1", else the processor's name, else ""."""
-    provider, model = name_of(data.get("provider")), name_of(data.get("model"))
+    provider, model = data.get("provider"), data.get("model")
+    if provider is None and model is None:
+        return name_of(data.get("processor"))
+    provider, model = name_of(provider), name_of(model)
     if provider and model:
         return f"{provider} {model}"
     return provider or model or name_of(data.get("processor"))

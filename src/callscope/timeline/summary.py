@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -69,6 +69,17 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """For `outcome.decide`."""
 
 
+class Folded(NamedTuple):
+    """What a call's events and turns mean, without the words for people."""
+
+    exchanges: tuple[Exchange, ...]
+    latency: dict[str, float] | None
+    interruptions: int
+    unanswered: int
+    worst_wait_ms: int | None
+    facts: Facts
+
+
 class Summary:
     """Figures over exchanges, added up one by one; holds one number an exchange."""
 
@@ -109,9 +120,20 @@ def summarise(
     events: Sequence[Event],
 ) -> Timeline:
     """Sum up a call from its two files, rows in their order; times in Unix milliseconds, None if unknown."""
+    folded = fold_whole(call_started_at_ms, call_ended_at_ms, turns, events)
+    start_ms = call_started_at_ms if call_started_at_ms is not None else _first_moment(turns, events)
+    return Timeline(**folded._asdict(), problems=tuple(_problems(folded.exchanges, events, start_ms)))
+
+
+def fold_whole(
+    call_started_at_ms: int | None,
+    call_ended_at_ms: int | None,
+    turns: Sequence[Turn],
+    events: Sequence[Event],
+) -> Folded:
+    """The same without `Timeline.problems`, which take their time."""
     fold = Fold(started_at_ms=call_started_at_ms)
-    for event in events:
-        fold.event(event)
+    fold.feed(events)
     for turn in turns:
         fold.turn(turn)
     exchanges = fold.finish(call_ended_at_ms)
@@ -119,14 +141,12 @@ def summarise(
         exchanges = _match(exchanges, turns)
     summary = Summary()
     summary.add(exchanges)
-    start_ms = call_started_at_ms if call_started_at_ms is not None else _first_moment(turns, events)
-    return Timeline(
+    return Folded(
         exchanges=tuple(exchanges),
         latency=summary.latency,
         interruptions=summary.interruptions,
         unanswered=summary.unanswered,
         worst_wait_ms=summary.worst_wait_ms,
-        problems=tuple(_problems(exchanges, events, start_ms)),
         facts=fold.facts,
     )
 
@@ -154,6 +174,8 @@ def _match(exchanges: list[Exchange], turns: Sequence[Turn]) -> list[Exchange]:
                 agents.setdefault(owner.index, turn.turn_index)
     return [
         msgspec.structs.replace(each, user_turn_index=callers.get(each.index), agent_turn_index=agents.get(each.index))
+        if each.index in callers or each.index in agents
+        else each
         for each in exchanges
     ]
 

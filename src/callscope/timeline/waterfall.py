@@ -10,7 +10,8 @@ wait by construction.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
 
 from callscope.model import event as events
 from callscope.model.exchange import (
@@ -29,8 +30,6 @@ from callscope.model.exchange import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from callscope.timeline.running import Mark, Running
 
 _STAGES: Final = (
@@ -81,76 +80,110 @@ _ORDINALS: Final = (
     "ninth",
     "tenth",
 )
+_NAMED: Final = frozenset({TOOL, LLM})
+"""Stages whose parts may have names of their own."""
+_OF_TOOLS: Final = frozenset({events.TOOL_CALL, events.TOOL_RESULT})
+_OF_SYNTHESIS: Final = frozenset({events.TTS_STARTED, events.TTS_FIRST_AUDIO})
 _ENDPOINTING_OWNER: Final = "VAD stop_secs"
 _PIPELINE: Final = "pipeline"
 
 
-class _Interval(NamedTuple):
-    start_ms: int
-    end_ms: int
-    stage: str
-    owner: str
-    detail: str = ""
-    """A tool's name, or an LLM request's place, to tell two intervals of one stage apart."""
+_Interval = tuple[int, int, str, str, str]
+"""Start, end, stage, owner, detail. Plain tuples: an index makes millions of them.
+
+The detail tells two intervals of one stage apart: a tool's name, or an LLM request's place.
+"""
+_START: Final = 0
+_END: Final = 1
+_STAGE: Final = 2
+_BY_START: Final = itemgetter(_START)
+_BY_MOMENT: Final = itemgetter(0)
+"""Of a mark."""
 
 
 def waterfall(running: Running, start_ms: int, answered_at_ms: int) -> tuple[Part, ...]:
     """The parts of the wait between two moments in Unix milliseconds; they add up to it exactly."""
-    # An index reads a hundred thousand calls: `_replace` would take a third of all this.
-    intervals = []
-    for each in (
-        *_caller_side(running, start_ms, answered_at_ms),
-        *_AnswerSide(running, start_ms, answered_at_ms).intervals(),
-    ):
-        begin_ms = max(start_ms, each.start_ms)
-        end_ms = min(answered_at_ms, each.end_ms)
+    intervals: list[_Interval] = []
+    found = _caller_side(running, start_ms, answered_at_ms)
+    found += _AnswerSide(running, start_ms, answered_at_ms).intervals()
+    for interval in found:
+        begin_ms, end_ms, stage, owner, detail = interval
+        if begin_ms >= start_ms and end_ms <= answered_at_ms:
+            if begin_ms < end_ms:
+                intervals.append(interval)
+            continue
+        begin_ms, end_ms = max(start_ms, begin_ms), min(answered_at_ms, end_ms)
         if begin_ms < end_ms:
-            intervals.append(_Interval(begin_ms, end_ms, each.stage, each.owner, each.detail))
-    pieces = _paint(intervals, start_ms, answered_at_ms)
-    requests = list(dict.fromkeys(piece.detail for piece in pieces if piece.stage == LLM))
-    parts = [
-        Part(
-            stage=piece.stage,
-            label=_label(piece, requests),
-            owner=piece.owner,
-            owner_kind=_KINDS[piece.stage],
-            start_ms=piece.start_ms - start_ms,
-            duration_ms=piece.end_ms - piece.start_ms,
-        )
-        for piece in pieces
-    ]
-    return tuple(parts)
+            intervals.append((begin_ms, end_ms, stage, owner, detail))
+    intervals.sort(key=_BY_START)
+    pieces = _in_a_row(intervals, start_ms, answered_at_ms)
+    if pieces is None:
+        pieces = _paint(intervals, start_ms, answered_at_ms)
+    requests = list(dict.fromkeys([piece[4] for piece in pieces if piece[_STAGE] == LLM]))
+    return tuple(
+        [
+            Part(
+                stage=stage,
+                label=_label(stage, detail, requests) if stage in _NAMED else _LABELS[stage],
+                owner=owner,
+                owner_kind=_KINDS[stage],
+                start_ms=begin_ms - start_ms,
+                duration_ms=end_ms - begin_ms,
+            )
+            for begin_ms, end_ms, stage, owner, detail in pieces
+        ]
+    )
+
+
+def _in_a_row(intervals: list[_Interval], start_ms: int, end_ms: int) -> list[_Interval] | None:
+    """What `_paint` gives for intervals in order of which no two overlap, as most are; None when some do."""
+    pieces: list[_Interval] = []
+    at_ms = start_ms
+    for interval in intervals:
+        begin_ms = interval[_START]
+        if begin_ms < at_ms:
+            return None
+        if begin_ms > at_ms:
+            pieces.append((at_ms, begin_ms, UNEXPLAINED, "", ""))
+        at_ms = interval[_END]
+        if pieces and pieces[-1][_STAGE:] == interval[_STAGE:]:
+            pieces[-1] = (pieces[-1][_START], at_ms, *interval[_STAGE:])
+        else:
+            pieces.append(interval)
+    if at_ms < end_ms:
+        pieces.append((at_ms, end_ms, UNEXPLAINED, "", ""))
+    return pieces
 
 
 def _paint(intervals: list[_Interval], start_ms: int, end_ms: int) -> list[_Interval]:
     """A partition of the wait: each stretch to the stage furthest upstream, of two alike to the earlier."""
-    intervals.sort(key=lambda each: (_RANKS[each.stage], each.start_ms))
-    cuts = sorted({start_ms, end_ms, *[each[0] for each in intervals], *[each[1] for each in intervals]})
+    ranked = sorted(intervals, key=lambda each: (_RANKS[each[_STAGE]], each[_START]))
+    cuts = sorted({start_ms, end_ms, *[each[_START] for each in ranked], *[each[_END] for each in ranked]})
     pieces: list[_Interval] = []
     for left, right in pairwise(cuts):
         whose: tuple[str, str, str] = (UNEXPLAINED, "", "")
-        for each in intervals:
-            if each[0] <= left and right <= each[1]:
+        for each in ranked:
+            if each[_START] <= left and right <= each[_END]:
                 whose = each[2:]
                 break
         if pieces and pieces[-1][2:] == whose:
-            pieces[-1] = _Interval(pieces[-1][0], right, *whose)
+            pieces[-1] = (pieces[-1][_START], right, *whose)
         else:
-            pieces.append(_Interval(left, right, *whose))
+            pieces.append((left, right, *whose))
     return pieces
 
 
-def _label(piece: _Interval, requests: list[str]) -> str:
-    label = _LABELS[piece.stage]
-    if piece.stage == TOOL:
-        return f"{label} {piece.detail}".rstrip()
-    if piece.stage == LLM and len(requests) > 1:
-        place = requests.index(piece.detail)
+def _label(stage: str, detail: str, requests: list[str]) -> str:
+    label = _LABELS[stage]
+    if stage == TOOL:
+        return f"{label} {detail}".rstrip()
+    if stage == LLM and len(requests) > 1:
+        place = requests.index(detail)
         return f"{label}, {_ORDINALS[place]} call" if place < len(_ORDINALS) else f"{label}, call {place + 1}"
     return label
 
 
-def _caller_side(running: Running, start_ms: int, answered_at_ms: int) -> Iterator[_Interval]:
+def _caller_side(running: Running, start_ms: int, answered_at_ms: int) -> list[_Interval]:
     """From the caller's last sound until the agent's side has the turn."""
     stops = [stop for stop in running.turn_stops if start_ms < stop.ts_ms <= answered_at_ms]
     requests = [
@@ -160,15 +193,18 @@ def _caller_side(running: Running, start_ms: int, answered_at_ms: int) -> Iterat
     ]
     # What comes later than this did not hold up the answer: a transcript for the record only, or an
     # endpointing delay that a quicker judge of turns did not wait for.
-    taken_ms = max([*(stop.ts_ms for stop in stops[-1:]), *sorted(requests)[:1]], default=answered_at_ms)
-    delay_ms = max((end.delay_ms for end in running.ends if end.ts_ms == start_ms), default=0)
+    taken_ms = answered_at_ms
+    if stops or requests:
+        taken_ms = max([*[stop.ts_ms for stop in stops[-1:]], *([min(requests)] if requests else ())])
+    delay_ms = max([end.delay_ms for end in running.ends if end.ts_ms == start_ms], default=0)
     decided_ms = min(start_ms + delay_ms, taken_ms)
-    yield _Interval(start_ms, decided_ms, ENDPOINTING, _ENDPOINTING_OWNER)
+    found: list[_Interval] = [(start_ms, decided_ms, ENDPOINTING, _ENDPOINTING_OWNER, "")]
     heard = [said for said in running.transcripts if start_ms < said.ts_ms <= taken_ms]
     if heard:
-        yield _Interval(decided_ms, heard[-1].ts_ms, TRANSCRIPTION, heard[-1].owner)
+        found.append((decided_ms, heard[-1].ts_ms, TRANSCRIPTION, heard[-1].owner, ""))
     if stops:
-        yield _Interval(decided_ms, stops[-1].ts_ms, TURN_DETECTION, running.detector or stops[-1].owner)
+        found.append((decided_ms, stops[-1].ts_ms, TURN_DETECTION, running.detector or stops[-1].owner, ""))
+    return found
 
 
 class _Request:
@@ -187,9 +223,8 @@ class _AnswerSide:
     def __init__(self, running: Running, start_ms: int, answered_at_ms: int) -> None:
         self._start_ms = start_ms
         self._answered_at_ms = answered_at_ms
-        self._marks = sorted(
-            (mark for mark in running.marks if mark.ts_ms <= answered_at_ms), key=lambda mark: mark.ts_ms
-        )
+        self._marks = [mark for mark in running.marks if mark.ts_ms <= answered_at_ms]
+        self._marks.sort(key=_BY_MOMENT)
         stops = [stop.ts_ms for stop in running.turn_stops if stop.ts_ms >= start_ms]
         self._ready = stops or [said.ts_ms for said in running.transcripts if said.ts_ms >= start_ms]
         self._found: list[_Interval] = []
@@ -201,19 +236,20 @@ class _AnswerSide:
 
     def intervals(self) -> list[_Interval]:
         for mark in self._marks:
-            if mark.type in (events.TOOL_CALL, events.TOOL_RESULT):
-                self._tool(mark)
-            elif mark.type in (events.TTS_STARTED, events.TTS_FIRST_AUDIO):
+            kind = mark.type
+            if kind in _OF_SYNTHESIS:
                 self._synthesis(mark)
+            elif kind in _OF_TOOLS:
+                self._tool(mark)
             else:
                 self._llm(mark)
         for place, request in enumerate(self._requests):
             end_ms = request.token_ms if request.end_ms is None else request.end_ms
             if end_ms is not None:
                 started = request.mark
-                self._found.append(_Interval(started.ts_ms, end_ms, LLM, started.owner, str(place)))
+                self._found.append((started.ts_ms, end_ms, LLM, started.owner, str(place)))
         if self._sound_ms is not None:
-            self._found.append(_Interval(self._sound_ms, self._answered_at_ms, OUTPUT, _PIPELINE))
+            self._found.append((self._sound_ms, self._answered_at_ms, OUTPUT, _PIPELINE, ""))
         return self._found
 
     def _llm(self, mark: Mark) -> None:
@@ -237,7 +273,7 @@ class _AnswerSide:
         taken_up_ms = self._requests[-1].mark.ts_ms if self._requests else None
         ready = [each for each in self._ready if each <= ts_ms and (taken_up_ms is None or each >= taken_up_ms)]
         if ready:
-            self._found.append(_Interval(max(ready), ts_ms, HANDOVER, _PIPELINE))
+            self._found.append((max(ready), ts_ms, HANDOVER, _PIPELINE, ""))
 
     def _tool(self, mark: Mark) -> None:
         if mark.type == events.TOOL_CALL:
@@ -248,19 +284,19 @@ class _AnswerSide:
             return
         called = self._tools.pop(mark.key, None)
         if called is not None:
-            self._found.append(_Interval(called.ts_ms, mark.ts_ms, TOOL, called.name, called.name))
+            self._found.append((called.ts_ms, mark.ts_ms, TOOL, called.name, called.name))
             self._ready.append(mark.ts_ms)
 
     def _synthesis(self, mark: Mark) -> None:
         if mark.type == events.TTS_STARTED:
             self._texts[mark.key] = mark
             if self._token_ms is not None:
-                self._found.append(_Interval(self._token_ms, mark.ts_ms, AGGREGATION, _PIPELINE))
+                self._found.append((self._token_ms, mark.ts_ms, AGGREGATION, _PIPELINE, ""))
                 self._token_ms = None
             return
         text = self._texts.pop(mark.key, None)
         if text is not None:
             sound_ms = mark.ts_ms + mark.lag_ms
-            self._found.append(_Interval(text.ts_ms, sound_ms, SYNTHESIS, text.owner))
+            self._found.append((text.ts_ms, sound_ms, SYNTHESIS, text.owner, ""))
             if self._sound_ms is None and mark.ts_ms >= self._start_ms:
                 self._sound_ms = sound_ms

@@ -29,8 +29,8 @@ def command(*, a: str, b: str, root: str | None, as_json: bool, since: str | Non
     """
     now = now_ms()
     archive = options.archive(root)
-    one = question.parse((a,), now_ms=now, since=since, until=until)
-    other = question.parse((b,), now_ms=now, since=since, until=until)
+    one = question.parse((a,), now_ms=now, idle=question.COUNTS, since=since, until=until)
+    other = question.parse((b,), now_ms=now, idle=question.COUNTS, since=since, until=until)
     with call_index(archive, now_ms=now) as index:
         found = index.compare(one, other)
     if as_json:

@@ -25,6 +25,7 @@ from callscope.report import documents, figures
 from callscope.report.safe_text import clean
 
 _LIMIT = 20
+_ALWAYS_SHOWN = frozenset({"started", "status", "duration", "turns", "cost"})
 
 
 @click.command("ls", cls=QueryCommand)
@@ -68,8 +69,9 @@ def command(
     archive = options.archive(root)
     if words:
         query = question.parse(words, now_ms=now, since=since, until=until, limit=limit, cursor=cursor)
-        page = _found(archive, _with_statuses(query, statuses), now)
+        page, also = _found(archive, _with_statuses(query, statuses), now)
     else:
+        also = {}
         page = listing.list_calls(
             archive,
             now_ms=now,
@@ -86,16 +88,33 @@ def command(
         line = f"No calls {'match' if filtered else 'yet'} in {clean(archive)}"
         screen.console().print(Text(line), soft_wrap=True)
     else:
-        call_table.render(screen.console(), page.calls, now_ms=now)
+        call_table.render(screen.console(), page.calls, now_ms=now, also=also)
         _more(page)
     _require_readable(page)
 
 
-def _found(archive: Path, query: CallQuery, now: int) -> Page:
-    """The index says which calls, their envelopes what they are: a call looks the same however it was found."""
+def _found(archive: Path, query: CallQuery, now: int) -> tuple[Page, dict[str, list[Text]]]:
+    """The index says which calls, their envelopes what they are: a call looks the same however it was found.
+
+    Also a column of what they are sorted by, unless the table always has it.
+    """
     with call_index(archive, now_ms=now) as index:
         page = index.calls(query)
-    return Page(tuple(_call(archive, row, now) for row in page.calls), page.next)
+    found = Page(tuple(_call(archive, row, now) for row in page.calls), page.next)
+    if query.sort in _ALWAYS_SHOWN:
+        return found, {}
+    name = "ENDED UTC" if query.sort == "ended" else query.sort.upper()
+    return found, {name: [_sorted_by(query.sort, row, now) for row in page.calls]}
+
+
+def _sorted_by(sort: str, row: CallRow, now: int) -> Text:
+    if sort == "ended":
+        return Text(figures.short_moment(row.ended_at_ms, now_ms=now))
+    if sort == "agent":
+        return Text(clean(row.agent) or figures.UNKNOWN)
+    if sort in {"p50", "p95", "p99", "worst"}:
+        return Text(figures.wait(getattr(row, f"{sort}_ms")))
+    return Text(f"{getattr(row, sort):,}")
 
 
 def _call(archive: Path, row: CallRow, now: int) -> Call:

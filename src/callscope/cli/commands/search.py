@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 from rich.text import Text
 
@@ -12,6 +14,8 @@ from callscope.clock import now_ms
 from callscope.index.search import HitPage
 from callscope.report import figures
 from callscope.report.safe_text import clean
+
+_IDLE: Final = {"sort": "the newest call comes first, or with --ranked the best hit"}
 
 
 @click.command("search", cls=QueryCommand)
@@ -41,7 +45,7 @@ def command(
     """
     now = now_ms()
     archive = options.archive(root)
-    query = question.parse(words, now_ms=now, since=since, until=until, limit=limit, cursor=cursor)
+    query = question.parse(words, now_ms=now, idle=_IDLE, since=since, until=until, limit=limit, cursor=cursor)
     with call_index(archive, now_ms=now) as index:
         page = index.search(query, ranked=ranked)
     if as_json:

@@ -51,7 +51,7 @@ def command(
     """
     now = now_ms()
     archive = options.archive(root)
-    query = question.parse(words, now_ms=now, since=since, until=until)
+    query = question.parse(words, now_ms=now, idle=question.COUNTS, since=since, until=until)
     names = tuple(name.strip() for name in by.split(",") if name.strip())
     with call_index(archive, now_ms=now) as index:
         rows = index.stats(query, by=names, stages=stages or as_json)
