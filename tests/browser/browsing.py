@@ -20,13 +20,23 @@ if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
 
 __all__ = ["NARROW", "WIDE", "Browser", "Dashboard", "Error", "Locator", "Open", "Page", "Serve", "expect"]
-__all__ += ["sync_playwright"]
+__all__ += ["sync_playwright", "until"]
 
 WIDE: Final[ViewportSize] = {"width": 1400, "height": 1000}
 NARROW: Final[ViewportSize] = {"width": 390, "height": 800}
 _ADDRESS: Final = re.compile(r"http://\S+")
 
-expect.set_options(timeout=15_000)
+PATIENCE_MS: Final = 15_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def until(page: Page, condition: str) -> None:
+    """Wait until an expression is true. (playwright's own way needs ``eval``, which our pages forbid.)"""
+    page.evaluate(f"""() => new Promise((done, fail) => {{
+        const end = Date.now() + {PATIENCE_MS};
+        const look = () => ({condition}) ? done() : Date.now() > end ? fail(new Error("never")) : setTimeout(look, 20);
+        look();
+    }})""")
 
 
 class Dashboard:

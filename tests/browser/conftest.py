@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import WIDE, Browser, Dashboard, Error, Open, Page, Serve, sync_playwright
+from browsing import PATIENCE_MS, WIDE, Browser, Dashboard, Error, Open, Page, Serve, sync_playwright
 from shown_calls import Shown, record
 
 from callscope.index.index import Index
@@ -73,7 +73,7 @@ def open_page(browser: Browser, wrong: list[str]) -> Iterator[Open]:
 
     def begin(**options: Any) -> Page:
         context = browser.new_context(**{"viewport": WIDE, **options})
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         context.on("request", lambda request: asked.append(request.url))
         context.on("console", lambda told: wrong.append(told.text) if told.type in {"error", "warning"} else None)

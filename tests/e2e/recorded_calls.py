@@ -13,6 +13,10 @@ from callscope.clock import now_ms
 from callscope.model.exchange import Exchange
 from callscope.timeline.summary import summarise
 
+AUDIBLE = 400
+"""Of 32767, as the demo's caller hears."""
+PAUSE_MS = 300
+
 
 class Recorded(msgspec.Struct, frozen=True):
     """What one call's directory says."""
@@ -46,19 +50,31 @@ class Sound:
             assert file.getsampwidth() == 2
             self.rate = file.getframerate()
             samples = np.frombuffer(file.readframes(file.getnframes()), dtype=np.int16).reshape(-1, 2)
-        self._call = recorded.record.call
+        call = recorded.record.call
+        assert call.started_at_ms is not None
+        self._starts_at_ms = call.started_at_ms + call.callscope["recording"]["offset_ms"]
         self.caller, self.agent = samples[:, 0], samples[:, 1]
 
     @property
     def seconds(self) -> float:
         return float(len(self.caller) / self.rate)
 
-    def first_sound_ms(self, channel: np.ndarray[tuple[int], np.dtype[np.int16]]) -> float:
-        """Unix milliseconds of the first audible sample."""
-        first = np.flatnonzero(np.abs(channel.astype(np.int32)) > 400)[0]
-        assert self._call.started_at_ms is not None
-        starts_at_ms = self._call.started_at_ms + self._call.callscope["recording"]["offset_ms"]
-        return float(starts_at_ms + first * 1000 / self.rate)
+    def between(
+        self, channel: np.ndarray[tuple[int], np.dtype[np.int16]], from_ms: float, to_ms: float
+    ) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+        """A channel's samples between two moments, in Unix milliseconds."""
+        first, last = (max(0, round((at - self._starts_at_ms) * self.rate / 1000)) for at in (from_ms, to_ms))
+        return channel[first:last]
+
+    def onsets_ms(self, channel: np.ndarray[tuple[int], np.dtype[np.int16]]) -> list[float]:
+        """Unix milliseconds of each sound's beginning; a pause of `PAUSE_MS` is inside a sound."""
+        audible = np.flatnonzero(np.abs(channel.astype(np.int32)) > AUDIBLE)
+        begins = np.flatnonzero(np.diff(audible, prepend=-self.rate) > PAUSE_MS * self.rate / 1000)
+        return [float(self._starts_at_ms + audible[index] * 1000 / self.rate) for index in begins]
+
+
+def nearest(moments_ms: list[float], moment_ms: float) -> float:
+    return min(moments_ms, key=lambda each: abs(each - moment_ms), default=float("inf"))
 
 
 def read(root: Path, call_id: str) -> Recorded:

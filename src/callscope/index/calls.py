@@ -107,7 +107,7 @@ class CallPage(msgspec.Struct, frozen=True, kw_only=True):
     """Calls on all pages; None when it was not asked for."""
 
 
-class _Segment(NamedTuple):
+class Segment(NamedTuple):
     """A part of an order."""
 
     name: str
@@ -124,7 +124,7 @@ class _Segment(NamedTuple):
     """Where an index names its calls."""
 
 
-class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
     """Where a page ended."""
 
     sort: str
@@ -164,19 +164,19 @@ def calls(db: sqlite3.Connection, query: CallQuery, *, count: bool = False) -> C
         in_order = query.sort == "started"  # the time's calls are one piece of it
         sources = compiled.sources if in_order or compiled.time is None else (*compiled.sources, compiled.time)
         few = few_calls(db, sources, compiled.parameters)
-        for segment in _from(cursor, _segments(db, query, cursor)):
+        for segment in _from(cursor, segments_of(db, query, cursor)):
             after = cursor if cursor is not None and cursor.segment == segment.name else None
-            found = _page(db, compiled, segment, few, after, limit=query.limit + 1 - len(rows))
+            found = page_after(db, compiled, segment, few, after, limit=query.limit + 1 - len(rows))
             rows += [row[1:] for row in found]
             places += [(segment.name, row[0]) for row in found]
             if len(rows) > query.limit:
                 break
         total = count_calls(db, query, few) if count else None
-    shown = tuple(_row(row) for row in rows[: query.limit])
+    shown = tuple(row_of(row) for row in rows[: query.limit])
     follows = None
     if len(rows) > query.limit:
         name, place = places[query.limit - 1]
-        follows = _encoded(_Cursor(query.sort, query.descending, name, place, shown[-1].id))
+        follows = _encoded(Cursor(query.sort, query.descending, name, place, shown[-1].id))
     return CallPage(calls=shown, next=follows, total=total)
 
 
@@ -217,32 +217,33 @@ def call(db: sqlite3.Connection, name: str) -> CallRow:
             values,
         ).fetchall()
         if len(found) == 1:
-            return _row(found[0])
+            return row_of(found[0])
         if found:
-            paths = [_row(row).path for row in found]
+            paths = [row_of(row).path for row in found]
             more = ", ..." if len(paths) > _MOST_NAMED else ""
             raise NotFoundError(f"{name!r} could be {', '.join(paths[:_MOST_NAMED])}{more}: give one of these")
     raise NotFoundError(f"there is no call {name!r} in the index")
 
 
-def _segments(db: sqlite3.Connection, query: CallQuery, cursor: _Cursor | None) -> Iterator[_Segment]:
+def segments_of(db: sqlite3.Connection, query: CallQuery, cursor: Cursor | None) -> Iterator[Segment]:
+    """The segments of a query's order, from the one on in which ``cursor`` is."""
     descending = query.descending
     if query.sort == "started":
-        yield _Segment("all", "1", "c.started_at_ms", descending, "call_by_start")
+        yield Segment("all", "1", "c.started_at_ms", descending, "call_by_start")
     elif query.sort in {"status", "agent"}:
         yield from _words_segments(db, query, cursor)
     elif query.sort in _MOSTLY_NONE:
         column = f"c.{query.sort}"
-        some = _Segment("some", f"{column} > 0", column, descending, f"call_by_{query.sort}")
-        none = _Segment("none", f"{column} = 0", "c.id", descending, None)
+        some = Segment("some", f"{column} > 0", column, descending, f"call_by_{query.sort}")
+        none = Segment("none", f"{column} = 0", "c.id", descending, None)
         yield from (some, none) if descending else (none, some)
     else:
         column, index = f"c.{_NUMBERS[query.sort]}", f"call_by_{query.sort}"
-        yield _Segment("known", f"{column} IS NOT NULL", column, descending, index)
-        yield _Segment("unknown", f"{column} IS NULL", "c.id", descending, index)
+        yield Segment("known", f"{column} IS NOT NULL", column, descending, index)
+        yield Segment("unknown", f"{column} IS NULL", "c.id", descending, index)
 
 
-def _words_segments(db: sqlite3.Connection, query: CallQuery, cursor: _Cursor | None) -> Iterator[_Segment]:
+def _words_segments(db: sqlite3.Connection, query: CallQuery, cursor: Cursor | None) -> Iterator[Segment]:
     """One word after the other; the unknown one last; within each, newest first."""
     column = query.sort
     found = db.execute(f"SELECT DISTINCT {column} FROM dimensions WHERE grain = {WHOLE}").fetchall()  # noqa: S608 -- a name of ours
@@ -252,13 +253,13 @@ def _words_segments(db: sqlite3.Connection, query: CallQuery, cursor: _Cursor | 
     words.sort(key=lambda word: not word)
     for word in words:
         if column == "status":
-            yield _Segment(f"={word}", "c.status = :segment", "c.started_at_ms", True, "call_by_status", word)
+            yield Segment(f"={word}", "c.status = :segment", "c.started_at_ms", True, "call_by_status", word)
         else:
             source = "SELECT id FROM call WHERE dimensions IN (SELECT id FROM dimensions WHERE agent = :segment)"
-            yield _Segment(f"={word}", "d.agent = :segment", "c.started_at_ms", True, "call_by_start", word, source)
+            yield Segment(f"={word}", "d.agent = :segment", "c.started_at_ms", True, "call_by_start", word, source)
 
 
-def _from(cursor: _Cursor | None, segments: Iterator[_Segment]) -> Iterator[_Segment]:
+def _from(cursor: Cursor | None, segments: Iterator[Segment]) -> Iterator[Segment]:
     """The segments from that on in which a page ended."""
     seen = cursor is None
     for segment in segments:
@@ -267,12 +268,12 @@ def _from(cursor: _Cursor | None, segments: Iterator[_Segment]) -> Iterator[_Seg
             yield segment
 
 
-def _page(
+def page_after(
     db: sqlite3.Connection,
     compiled: Compiled,
-    segment: _Segment,
+    segment: Segment,
     few: list[int] | None,
-    after: _Cursor | None,
+    after: Cursor | None,
     *,
     limit: int,
 ) -> list[tuple[Any, ...]]:
@@ -308,20 +309,21 @@ def _page(
     return db.execute(statement, parameters).fetchall()
 
 
-def _row(values: tuple[Any, ...]) -> CallRow:
+def row_of(values: tuple[Any, ...]) -> CallRow:
+    """A row of the columns of a page."""
     fields = dict(zip(CallRow.__struct_fields__, values, strict=True))
     fields["recorded"] = bool(fields["recorded"])
     return CallRow(**fields)
 
 
-def _encoded(cursor: _Cursor) -> str:
+def _encoded(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
-def _decoded(text: str, query: CallQuery) -> _Cursor:
+def _decoded(text: str, query: CallQuery) -> Cursor:
     try:
         raw = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
-        cursor = msgspec.json.decode(raw, type=_Cursor)
+        cursor = msgspec.json.decode(raw, type=Cursor)
     except (binascii.Error, msgspec.DecodeError, UnicodeEncodeError) as error:
         raise SettingError("the cursor is not one that a page gave: begin with the first page") from error
     if (cursor.sort, cursor.descending) != (query.sort, query.descending):

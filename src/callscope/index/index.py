@@ -26,6 +26,8 @@ from callscope.index import compare as comparing
 from callscope.index import database, regex
 from callscope.index import distribution as distributing
 from callscope.index import error_groups as grouping
+from callscope.index import how_many as counting
+from callscope.index import neighbours as neighbouring
 from callscope.index import refresh as refreshing
 from callscope.index import search as searching
 from callscope.index import slowest as slowing
@@ -39,6 +41,7 @@ from callscope.index.deadline import limited
 from callscope.index.distribution import Distribution
 from callscope.index.error_groups import ErrorGroup
 from callscope.index.figures import Figures
+from callscope.index.neighbours import Neighbours
 from callscope.index.place import NAME, place_of
 from callscope.index.refresh import Progress, Report
 from callscope.index.search import HitPage
@@ -167,6 +170,18 @@ class Index:
         """One call, by its id, its directory, or the beginning of either; see `callscope.index.calls.call`."""
         with self._reading() as db:
             return listing.call(db, name)
+
+    def count(self, query: Query = "", *, seconds: float = SECONDS) -> int | None:
+        """How many calls there are; None when counting takes longer. See `callscope.index.how_many.how_many`."""
+        asked = self._asked(query)
+        with self._reading() as db:
+            return counting.how_many(db, asked, seconds=seconds)
+
+    def neighbours(self, query: Query, path: str) -> Neighbours:
+        """The calls before and after one in a list; see `callscope.index.neighbours.neighbours`."""
+        asked = self._asked(query)
+        with self._reading() as db:
+            return neighbouring.neighbours(db, asked, path)
 
     def search(self, query: Query, *, ranked: bool = False, seconds: float = 2.0) -> HitPage:
         """A page of what was said; see `callscope.index.search.search`."""

@@ -13,7 +13,7 @@ import msgspec
 
 from callscope.errors import SettingError
 from callscope.index import regex
-from callscope.index.calls import _Cursor, _page, _row, _Segment, _segments
+from callscope.index.calls import Cursor, Segment, page_after, row_of, segments_of
 from callscope.index.compile import FROM, Compiled, Parameter, compile_query
 from callscope.index.deadline import limited
 from callscope.index.matching import snapshot
@@ -48,7 +48,7 @@ def neighbours(db: sqlite3.Connection, query: CallQuery, path: str) -> Neighbour
     regex.install(db)
     compiled = compile_query(query, words=True, one_by_one=True)
     with snapshot(db):
-        segments = list(_segments(db, query, None))
+        segments = list(segments_of(db, query, None))
         place = _place(db, query, segments, path)
         if place is None:
             return Neighbours(previous=None, next=None)
@@ -62,7 +62,7 @@ def neighbours(db: sqlite3.Connection, query: CallQuery, path: str) -> Neighbour
         )
 
 
-def _place(db: sqlite3.Connection, query: CallQuery, segments: Iterable[_Segment], path: str) -> _Cursor | None:
+def _place(db: sqlite3.Connection, query: CallQuery, segments: Iterable[Segment], path: str) -> Cursor | None:
     """Where a call is in an order."""
     for segment in segments:
         values: dict[str, Parameter] = {"path": path}
@@ -73,12 +73,12 @@ def _place(db: sqlite3.Connection, query: CallQuery, segments: Iterable[_Segment
             values,
         ).fetchone()
         if row is not None:
-            return _Cursor(query.sort, query.descending, segment.name, row[0], row[1])
+            return Cursor(query.sort, query.descending, segment.name, row[0], row[1])
     return None
 
 
 def _first_after(
-    db: sqlite3.Connection, compiled: Compiled, segments: Iterable[_Segment], place: _Cursor, few: list[int] | None
+    db: sqlite3.Connection, compiled: Compiled, segments: Iterable[Segment], place: Cursor, few: list[int] | None
 ) -> str | None:
     seen = False
     try:
@@ -86,8 +86,8 @@ def _first_after(
             for segment in segments:
                 is_its_own = segment.name == place.segment
                 seen = seen or is_its_own
-                if seen and (found := _page(db, compiled, segment, few, place if is_its_own else None, limit=1)):
-                    return _row(found[0][1:]).path
+                if seen and (found := page_after(db, compiled, segment, few, place if is_its_own else None, limit=1)):
+                    return row_of(found[0][1:]).path
     except SettingError:  # the time was over
         return None
     return None

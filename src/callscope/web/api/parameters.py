@@ -10,7 +10,7 @@ import msgspec
 from starlette.datastructures import QueryParams
 
 from callscope.errors import SettingError
-from callscope.index.trends import DIMENSIONS
+from callscope.index.grains import DIMENSIONS
 from callscope.query.language import MAX_LIMIT
 from callscope.web.asked import ALL, RANGES
 

@@ -9,8 +9,9 @@ import msgspec
 
 from callscope.web.charts.axis import Scale, place
 
-BINS_A_DECADE: Final = 20
-"""Each column is 12 % wider than the one before."""
+_LEAST_HEIGHT: Final = 1.0
+_LEAST_WIDTH: Final = 0.1
+"""Percent. Of what is there something is to be seen."""
 
 
 class Bin(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,30 +34,26 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     """All of it lies above the limit."""
 
 
-def edges(smallest: float, largest: float) -> tuple[int, ...]:
-    """Where columns begin and the last one ends: whole numbers from below the smallest value to above the largest."""
-    found = [max(int(smallest), 1)]
-    while found[-1] <= largest:
-        found.append(max(found[-1] + 1, round(found[-1] * 10 ** (1 / BINS_A_DECADE))))
-    return tuple(found)
+def bins(edges: Sequence[float], counts: Sequence[int], *, largest: float) -> tuple[Bin, ...]:
+    """Bins from where each begins and how many it holds; the last one ends with the largest value."""
+    ends = [*edges[1:], max(largest, edges[-1])] if edges else []
+    return tuple(Bin(low=low, high=high, count=count) for low, high, count in zip(edges, ends, counts, strict=True))
 
 
-def columns(bins: Sequence[Bin], scale: Scale, *, limit: float | None = None) -> tuple[Column, ...]:
+def columns(found: Sequence[Bin], scale: Scale, *, limit: float | None = None) -> tuple[Column, ...]:
     """The columns of bins that hold something, as high as their count is of the largest one."""
-    most = max((each.count for each in bins), default=0)
-    found = []
-    for each in bins:
-        if each.count > 0:
-            at, to = scale.at(each.low), scale.at(each.high)
-            height = max(place(each.count / most), 1.0)
-            found.append(
-                Column(
-                    at=at,
-                    width=round(max(to - at, 0.1), 3),
-                    top=round(100 - height, 3),
-                    height=height,
-                    bin=each,
-                    is_trouble=limit is not None and each.low >= limit,
-                )
-            )
-    return tuple(found)
+    most = max((each.count for each in found), default=0)
+    return tuple(_column(each, most, scale, limit) for each in found if each.count > 0)
+
+
+def _column(found: Bin, most: int, scale: Scale, limit: float | None) -> Column:
+    at, to = scale.at(found.low), scale.at(found.high)
+    height = max(place(found.count / most), _LEAST_HEIGHT)
+    return Column(
+        at=at,
+        width=round(max(to - at, _LEAST_WIDTH), 3),
+        top=round(100 - height, 3),
+        height=height,
+        bin=found,
+        is_trouble=limit is not None and found.low >= limit,
+    )

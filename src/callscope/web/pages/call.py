@@ -13,7 +13,6 @@ from starlette.routing import Route
 from callscope.archive.paths import CALLS
 from callscope.archive.reader import read_call, read_metadata
 from callscope.errors import CallscopeError
-from callscope.index.neighbours import neighbours
 from callscope.model.call import IN_PROGRESS
 from callscope.query.language import parse
 from callscope.query.query import CallQuery
@@ -80,8 +79,7 @@ def _place(site: Site, of_list: dict[str, str], path: str, now_ms: int) -> ListP
     kept = {"q" if name == "in" else name: value for name, value in of_list.items()}
     back = "/calls" + (f"?{urlencode(kept)}" if kept else "")
     try:
-        with site.index._reading() as db:  # noqa: SLF001 -- until the index has a method for it
-            found = neighbours(db, _query(of_list, now_ms), path)
+        found = site.index.neighbours(_query(of_list, now_ms), path)
     except CallscopeError:
         return ListPlace(back=back)
     end = f"?{urlencode(of_list)}" if of_list else ""

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from callscope import config
 from callscope.errors import NotFoundError, SettingError
 from callscope.index.calls import CallPage, CallRow
-from callscope.index.how_many import how_many
 from callscope.index.index import Index
 from callscope.query import quantities
 from callscope.query.completions import HELP, FieldHelp
@@ -148,8 +147,7 @@ def _page(index: Index, asked: Asked) -> CallPage:
         found = index.calls(query)
         if found.next is None and query.cursor is None:
             return msgspec.structs.replace(found, total=len(found.calls))
-        with index._reading() as db:  # noqa: SLF001 -- until the index's own interface has it
-            return msgspec.structs.replace(found, total=how_many(db, query, seconds=_COUNT_SECONDS))
+        return msgspec.structs.replace(found, total=index.count(query, seconds=_COUNT_SECONDS))
     except NotFoundError:  # no index yet: the page's notice says how far it is
         return CallPage(calls=(), next=None, total=0)
 
