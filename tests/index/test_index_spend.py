@@ -4,44 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
-from archives import NOW_MS, many
+from archives import NOW_MS
+from asked_index import QUERIES, index_of_many, matching
 
 from callscope.errors import SettingError
-from callscope.index.calls import calls
-from callscope.index.database import readable
-from callscope.index.periods import DAY_MS
-from callscope.index.refresh import refresh
+from callscope.index.periods import DAY_MS, HOUR_MS
 from callscope.index.spend import Spend, spend
 from callscope.query.language import parse
 
 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    root: Path = tmp_path_factory.mktemp("archive")
-    many(root, 300, days=10, turns=6)
-    refresh(root / "index.sqlite", root, now_ms=NOW_MS, processes=0)
-    with closing(readable(root / "index.sqlite", root=root)) as connection:
+    with index_of_many(tmp_path_factory.mktemp("archive")) as connection:
         yield connection
-
-
-QUERIES = [
-    "",
-    "agent:sales",
-    "since:2026-11-13 until:2026-11-19",
-    "since:2026-11-13T05:30 until:2026-11-19T08:12 agent:billing,sales",
-    "cost>0.05",
-    "agent:nobody",
-]
-
-
-def matching(db: sqlite3.Connection, text: str) -> set[int]:
-    """The numbers of the calls of a query, found otherwise."""
-    page = calls(db, parse(f"{text} limit:1000", now_ms=NOW_MS))
-    return {each.id for each in page.calls}
 
 
 def lines(db: sqlite3.Connection, text: str) -> list[tuple[int, str, str, str, float | None]]:
@@ -76,6 +53,21 @@ def test_spend_by_agent_and_model(db: sqlite3.Connection, text: str) -> None:
     assert {key: each.usd for key, each in found} == pytest.approx(wanted, abs=1e-9)
 
 
+@pytest.mark.parametrize("text", QUERIES)
+def test_hours_add_up_to_their_day(db: sqlite3.Connection, text: str) -> None:
+    days: dict[tuple[str | int, ...], list[float]] = {}
+    for (hour, provider), each in spend(db, parse(text, now_ms=NOW_MS), by=("hour", "provider")):
+        assert isinstance(hour, int)
+        assert hour % HOUR_MS == 0
+        of_day = days.setdefault((hour - hour % DAY_MS, provider), [0, 0, 0])
+        for place, figure in enumerate((each.usd, each.lines, each.unpriced)):
+            of_day[place] += figure
+    wanted = {key: [each.usd, each.lines, each.unpriced] for key, each in spend(db, parse(text, now_ms=NOW_MS))}
+    assert sorted(days) == sorted(wanted)
+    for key, figures in days.items():
+        assert figures == pytest.approx(wanted[key], abs=1e-9)
+
+
 def test_all_together_is_one_row_and_nothing_is_none(db: sqlite3.Connection) -> None:
     ((key, every),) = spend(db, parse("", now_ms=NOW_MS), by=())
     assert (key, every.lines) == ((), 600)
@@ -86,5 +78,5 @@ def test_all_together_is_one_row_and_nothing_is_none(db: sqlite3.Connection) -> 
 
 
 def test_spend_by_anything_else_is_an_error_that_says_what_there_is(db: sqlite3.Connection) -> None:
-    with pytest.raises(SettingError, match="no spend by 'hour': write day, week, month, service, provider, model, ag"):
-        spend(db, parse("", now_ms=NOW_MS), by=("hour",))
+    with pytest.raises(SettingError, match="no spend by 'year': write hour, day, week, month, service, provider, mod"):
+        spend(db, parse("", now_ms=NOW_MS), by=("year",))

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
-from archives import NOW_MS, many
+from archives import NOW_MS
+from asked_index import QUERIES, index_of_many, matching
 
 from callscope.errors import SettingError
-from callscope.index.calls import calls
-from callscope.index.database import readable
-from callscope.index.refresh import refresh
 from callscope.index.slowest import slowest
 from callscope.query.language import parse
 from callscope.query.query import STAGES
@@ -21,27 +17,8 @@ from callscope.query.query import STAGES
 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    root: Path = tmp_path_factory.mktemp("archive")
-    many(root, 300, days=10, turns=6)
-    refresh(root / "index.sqlite", root, now_ms=NOW_MS, processes=0)
-    with closing(readable(root / "index.sqlite", root=root)) as connection:
+    with index_of_many(tmp_path_factory.mktemp("archive")) as connection:
         yield connection
-
-
-QUERIES = [
-    "",
-    "agent:sales",
-    "since:2026-11-13 until:2026-11-19",
-    "since:2026-11-13T05:30 until:2026-11-19T08:12 agent:billing,sales",
-    "cost>0.05",
-    "agent:nobody",
-]
-
-
-def matching(db: sqlite3.Connection, text: str) -> set[int]:
-    """The numbers of the calls of a query, found otherwise."""
-    page = calls(db, parse(f"{text} limit:1000", now_ms=NOW_MS))
-    return {each.id for each in page.calls}
 
 
 @pytest.mark.parametrize("text", [*QUERIES, "wait>2s since:2026-11-12", "p95<900ms"])
