@@ -40,6 +40,10 @@ class Recorded(msgspec.Struct, frozen=True):
     def data_of(self, event_type: str) -> list[dict[str, object]]:
         return [event.data for event in self.record.events if event.type == event_type]
 
+    def moments_ms(self, event_type: str) -> list[float]:
+        """Unix milliseconds of the events of a type."""
+        return [event.ts_ms for event in self.record.events if event.type == event_type and event.ts_ms is not None]
+
 
 class Sound:
     """recording.wav: the caller on the left, the agent on the right."""

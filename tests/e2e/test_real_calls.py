@@ -244,7 +244,7 @@ def test_each_answer_begins_in_the_recording_where_its_event_says(calls: Calls, 
     recorded = calls.recorded[scenario]
     sound = Sound(recorded)
     onsets = sound.onsets_ms(sound.agent)
-    starts = [event.ts_ms for event in recorded.record.events if event.type == "agent_started_speaking"]
+    starts = recorded.moments_ms("agent_started_speaking")
     assert len(starts) == 3
     for start in starts:
         assert nearest(onsets, start) == pytest.approx(start, abs=SOUND_MS)
@@ -253,8 +253,8 @@ def test_each_answer_begins_in_the_recording_where_its_event_says(calls: Calls, 
 def test_an_answer_that_was_cut_off_is_silent_in_the_recording_while_the_caller_speaks(calls: Calls) -> None:
     recorded = calls.recorded["barge_in"]
     sound = Sound(recorded)
-    (cut,) = [event.ts_ms for event in recorded.record.events if event.type == "barge_in"]
-    starts = [event.ts_ms for event in recorded.record.events if event.type == "agent_started_speaking"]
+    (cut,) = recorded.moments_ms("barge_in")
+    starts = recorded.moments_ms("agent_started_speaking")
     (next_start,) = [start for start in starts if start > cut]
     silent = sound.between(sound.agent, cut + SOUND_MS, next_start - SOUND_MS)
     assert len(silent) > 0

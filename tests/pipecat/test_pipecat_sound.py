@@ -14,6 +14,7 @@ import pytest
 from pipecat.clocks.base_clock import BaseClock
 from pipecat.frames import frames as pf
 from pipecat.processors.audio.audio_buffer_processor import AudioBufferProcessor
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from scripted_bot import SAMPLE_RATE, SOUND_SECONDS_A_SENTENCE, Bot, Recorded, read, running
 
 from callscope.adapters.pipecat import attach
@@ -40,13 +41,29 @@ class HandClock(BaseClock):  # type: ignore[misc]
         self._now_ns += round(seconds * 1_000_000_000)
 
 
+class Slow(FrameProcessor):  # type: ignore[misc]
+    """Needs some time for each of the caller's frames."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.seconds = 0.0
+
+    async def process_frame(self, frame: pf.Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        if isinstance(frame, pf.InputAudioRawFrame):
+            self.clock.wait(self.seconds)
+        await self.push_frame(frame, direction)
+
+
 class Talk:
     """A bot in a call whose time passes by hand."""
 
     def __init__(self, recorder: AudioBufferProcessor) -> None:
         self.recorder = recorder
         self.clock = HandClock()
-        self.bot = Bot(after=[recorder], clock=self.clock)
+        self.slow = Slow(self.clock)
+        self.bot = Bot(after=[self.slow, recorder], clock=self.clock)
 
     async def caller(self, seconds: float, *, at_once: bool = False) -> None:
         """The caller's sound: each frame when it is full, or all of them when the last one is."""
@@ -155,14 +172,44 @@ def test_what_the_caller_said_while_it_could_not_come_is_put_where_it_was_said(r
     assert next(index for index, sample in enumerate(agent) if sample) == pytest.approx(4 * SAMPLE_RATE, abs=2)
 
 
-def test_a_caller_who_is_muted_is_silent_for_so_long(recorded: Any) -> None:
+def test_what_the_pipeline_is_slow_with_is_put_where_it_was_said(recorded: Any) -> None:
     async def script(talk: Talk) -> None:
         await talk.caller(1)
-        talk.clock.wait(2)
+        talk.slow.seconds = 0.4
+        await talk.caller(0.05)
+        talk.slow.seconds = 0.0
+        talk.clock.wait(0.6)
         await talk.caller(2)
 
     caller, _ = samples(recorded(script).path)
-    assert list(caller) == [CALLER] * SAMPLE_RATE + [0] * 2 * SAMPLE_RATE + [CALLER] * 2 * SAMPLE_RATE
+    said, unsaid = round(1.05 * SAMPLE_RATE), 1 * SAMPLE_RATE
+    assert list(caller) == [CALLER] * said + [0] * unsaid + [CALLER] * 2 * SAMPLE_RATE
+
+
+@pytest.mark.parametrize("muted_seconds", [2, 8])
+def test_a_caller_who_is_muted_is_silent_for_so_long(recorded: Any, muted_seconds: int) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.caller(1)
+        talk.clock.wait(muted_seconds)
+        await talk.caller(2)
+
+    caller, _ = samples(recorded(script).path)
+    assert list(caller) == [CALLER] * SAMPLE_RATE + [0] * muted_seconds * SAMPLE_RATE + [CALLER] * 2 * SAMPLE_RATE
+
+
+def test_sound_that_the_transport_tells_of_when_it_is_over_began_before(recorded: Any) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.caller(1)
+        talk.bot.loudspeaker.playing.clear()
+        await talk.bot.worker.queue_frame(pf.TTSSpeakFrame("Hello."))
+        await talk.bot.until("BotStartedSpeakingFrame")
+        talk.clock.wait(0.2)
+        talk.bot.loudspeaker.playing.set()
+        await talk.bot.until("BotStoppedSpeakingFrame")
+        await talk.caller(2)
+
+    _, agent = samples(recorded(script).path)
+    assert next(index for index, sample in enumerate(agent) if sample) == pytest.approx(SAMPLE_RATE, abs=2)
 
 
 def test_an_agent_that_is_cut_off_is_silent_from_that_moment(recorded: Any) -> None:

@@ -78,6 +78,7 @@ class PipelineCall:
                 self._syntheses.handlers(),
                 Tools(log).handlers(),
                 metrics.handlers(),
+                self._sound.handlers() if self._sound is not None else {},
             ],
             every=[
                 self._inferences.every_push(),

@@ -23,6 +23,8 @@ _LAG_MS: Final = 1_000
 """Sound is written this much later: by then what was late has come, and what was cut off is known."""
 _PATIENCE_MS: Final = 5_000
 """So long the caller's sound may fail to come before its place is taken for silence."""
+_MAX_ON_THE_WAY: Final = 1_024
+"""Frames of the caller that are in the pipeline; more than these do not come out of it."""
 _PAUSE_MS: Final = 5_000
 """A longer silence of both sides is left to the recorder to fill."""
 
@@ -42,10 +44,15 @@ class Sound:
         self._began_ms = began_ms
         self._sample_rate = 0
         self._caller = self._agent = Side(0)
+        self._came_ms: dict[int, float] = {}
         self._agent_starts_ms: float | None = None
         self._run_began_ms: float | None = None
         self._run_samples = 0
         self._until_ms = self._looked_ms = began_ms
+
+    def handlers(self) -> Handlers:
+        """What to do at which frame's first push."""
+        return {"InputAudioRawFrame": self._on_caller_comes}
 
     def every_push(self) -> Handlers:
         """What to do at every push; only those into the processor count."""
@@ -65,10 +72,18 @@ class Sound:
             self._write(max(ends))
         self._end_run()
 
+    def _on_caller_comes(self, data: Any, at_ms: float) -> None:
+        """The caller's sound enters the pipeline, which may be slow with it."""
+        self._came_ms[data.frame.id] = at_ms
+        if len(self._came_ms) > _MAX_ON_THE_WAY:
+            del self._came_ms[next(iter(self._came_ms))]
+
     def _on_caller(self, data: Any, at_ms: float) -> None:
-        if data.destination is self._processor and self._records(data.frame):
-            self._look(at_ms)
-            self._caller.spoken(data.frame, at_ms)
+        if data.destination is self._processor:
+            came_ms = self._came_ms.pop(data.frame.id, at_ms)
+            if self._records(data.frame):
+                self._look(at_ms)
+                self._caller.spoken(data.frame, came_ms)
 
     def _on_agent(self, data: Any, at_ms: float) -> None:
         if data.destination is self._processor and self._records(data.frame):
@@ -103,8 +118,8 @@ class Sound:
         if now_ms - self._looked_ms < _CHUNK_MS:
             return
         self._looked_ms = now_ms
-        came_ms = self._caller.end_ms
-        here_ms = self._until_ms if came_ms is None else came_ms
+        end_ms = self._caller.end_ms
+        here_ms = self._until_ms if end_ms is None else end_ms
         self._write(min(now_ms - _LAG_MS, max(here_ms, now_ms - _PATIENCE_MS)))
 
     def _write(self, until_ms: float) -> None:
