@@ -1,4 +1,4 @@
-"""Errors and costs by day, kept with each transaction: what calls that come add, what calls that go take away.
+"""Errors by day, costs by day and hour, kept with each transaction: calls that come add, calls that go take away.
 
 Costs are whole billionths of a dollar, so that adding and taking away is exact. Of errors, the first and the last
 moment cannot be taken away; so the rows of the fingerprints that came or went are made anew from the errors of their
@@ -12,16 +12,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from callscope.index.numbers import documents_of, numbers_between
-from callscope.index.periods import DAY_MS
+from callscope.index.periods import DAY_MS, HOUR_MS
 from callscope.index.sums import NANO_PER_USD
 from callscope.model import wire
 
 _SPEND_KEY: Final = "start_ms, dimensions, service, provider, model"
 _ADD: Final = (
-    f"INSERT INTO day_spend VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT ({_SPEND_KEY}) DO UPDATE SET "  # noqa: S608 -- names of ours
-    "nano_usd = nano_usd + excluded.nano_usd, lines = lines + excluded.lines, unpriced = unpriced + excluded.unpriced"
+    "INSERT INTO {} VALUES (?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 -- names of ours
+    f"ON CONFLICT ({_SPEND_KEY}) DO UPDATE SET nano_usd = nano_usd + excluded.nano_usd, "
+    "lines = lines + excluded.lines, unpriced = unpriced + excluded.unpriced"
 )
-_EMPTY: Final = f"DELETE FROM day_spend WHERE ({_SPEND_KEY}) = (?, ?, ?, ?, ?) AND lines = 0"  # noqa: S608 -- as above
+_EMPTY: Final = f"DELETE FROM {{}} WHERE ({_SPEND_KEY}) = (?, ?, ?, ?, ?) AND lines = 0"  # noqa: S608 -- as above
 _FORGET: Final = "DELETE FROM day_error WHERE start_ms = ? AND dimensions = ? AND fingerprint = ?"
 _COUNT: Final = (
     "INSERT INTO day_error SELECT ?1, ?2, ?3, count(*), count(DISTINCT e.call), sum(e.recovered), "
@@ -35,6 +36,8 @@ _DEAREST_USD: Final = 1e6
 _NOTHING: Final = (0, 0, 0)
 
 Row = Sequence[Any]
+_Spend = dict[tuple[int, int, str, str, str], tuple[int, int, int]]
+"""By the columns of `_SPEND_KEY`: billionths of a dollar, lines, lines without an amount."""
 
 
 def billed_of(db: sqlite3.Connection, number: int) -> list[Row]:
@@ -50,11 +53,12 @@ def nano_of(usd: float | None) -> int:
 
 
 class DayTotals:
-    """What changes in ``day_error`` and ``day_spend`` with one transaction."""
+    """What changes in ``day_error``, ``day_spend`` and ``hour_spend`` with one transaction."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._spend: dict[tuple[int, int, str, str, str], tuple[int, int, int]] = {}
+        self._spend: _Spend = {}
+        """By hour."""
         self._errors: set[tuple[int, int, str]] = set()
 
     def put(self, started_at_ms: int, dimensions: int, *, errors: Iterable[Row], billed: Iterable[Row]) -> None:
@@ -69,8 +73,10 @@ class DayTotals:
 
     def write(self) -> None:
         """Make the tables right; the rows of all calls are in theirs."""
-        self._db.executemany(_ADD, [(*key, *found) for key, found in self._spend.items() if found != _NOTHING])
-        self._db.executemany(_EMPTY, list(self._spend))
+        for table, spend in (("hour_spend", self._spend), ("day_spend", _by_day(self._spend))):
+            added = [(*key, *found) for key, found in spend.items() if found != _NOTHING]
+            self._db.executemany(_ADD.format(table), added)
+            self._db.executemany(_EMPTY.format(table), list(spend))
         for day, dimensions, fingerprint in sorted(self._errors):
             end = day + DAY_MS
             self._db.execute(_FORGET, (day, dimensions, fingerprint))
@@ -91,9 +97,18 @@ class DayTotals:
         lines: Iterable[Row],
         sign: int,
     ) -> None:
-        day = started_at_ms - started_at_ms % DAY_MS
+        day, hour = started_at_ms - started_at_ms % DAY_MS, started_at_ms - started_at_ms % HOUR_MS
         for service, provider, model, usd in lines:
-            key = (day, dimensions, service, provider, model)
+            key = (hour, dimensions, service, provider, model)
             nano, count, unpriced = self._spend.get(key, _NOTHING)
             self._spend[key] = (nano + sign * nano_of(usd), count + sign, unpriced + sign * (usd is None))
         self._errors.update((day, dimensions, fingerprint) for fingerprint in fingerprints)
+
+
+def _by_day(hours: _Spend) -> _Spend:
+    days: _Spend = {}
+    for (hour_ms, dimensions, service, provider, model), found in hours.items():
+        key = (hour_ms - hour_ms % DAY_MS, dimensions, service, provider, model)
+        nano, lines, unpriced = days.get(key, _NOTHING)
+        days[key] = (nano + found[0], lines + found[1], unpriced + found[2])
+    return days

@@ -14,7 +14,7 @@ from callscope.index.grains import WHOLE, grain_of
 from callscope.index.periods import Segment
 from callscope.query.query import ROLLED_UP, CallQuery
 
-Table = Literal["day_error", "day_spend"]
+Table = Literal["day_error", "day_spend", "hour_spend"]
 
 _FIRST_MS: Final = -(2**63)
 _END_MS: Final = 2**63 - 1
@@ -45,7 +45,7 @@ def rows_of(
 def totals_of(
     db: sqlite3.Connection, query: CallQuery, segment: Segment, table: Table, columns: str, *, by: str
 ) -> sqlite3.Cursor:
-    """What the rows of whole days come to by some of their columns: these, then ``columns``.
+    """What the rows of whole days or hours come to by some of their columns: these, then ``columns``.
 
     ``d`` are the dimensions of each row. The query and the segment: see `rows_of`.
     """

@@ -67,7 +67,7 @@ CREATE INDEX call_by_unanswered ON call (unanswered, id) WHERE unanswered > 0;
 CREATE INDEX call_by_interruptions ON call (interruptions, id) WHERE interruptions > 0;
 CREATE INDEX call_by_errors ON call (errors, id) WHERE errors > 0;
 CREATE INDEX call_by_event_types ON call (event_types);
-CREATE INDEX call_by_services ON call (services);
+CREATE INDEX call_by_services ON call (services, started_at_ms, dimensions);
 CREATE INDEX call_by_caller ON call (caller COLLATE NOCASE);
 CREATE INDEX call_by_error ON call (error) WHERE error IS NOT NULL;
 
@@ -398,6 +398,19 @@ CREATE TABLE day_spend (
     nano_usd INTEGER NOT NULL,          -- the sum of what is known, in billionths of a dollar
     lines INTEGER NOT NULL,
     unpriced INTEGER NOT NULL,          -- lines without an amount
+    PRIMARY KEY (start_ms, dimensions, service, provider, model)
+) WITHOUT ROWID;
+
+-- The same by hour.
+CREATE TABLE hour_spend (
+    start_ms INTEGER NOT NULL,
+    dimensions INTEGER NOT NULL REFERENCES dimensions (id),
+    service TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    nano_usd INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
     PRIMARY KEY (start_ms, dimensions, service, provider, model)
 ) WITHOUT ROWID;
 

@@ -13,6 +13,7 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -30,6 +31,7 @@ from callscope.web.pages import (
     cost,
     errors,
     health,
+    latency,
     live,
     overview,
     views,
@@ -44,6 +46,7 @@ _STATUS: Final[tuple[tuple[type[CallscopeError], int, str], ...]] = (
     (NotFoundError, 404, "Not found"),
     (CallscopeError, 503, "The archive or its index cannot be read"),
 )
+_LEAST_ZIPPED: Final = 2_000
 _YEAR_S: Final = 365 * 86_400
 
 
@@ -86,7 +89,7 @@ def create_app(site: Site, *, access: Access | None = None, refreshing: bool = T
 
     app = Starlette(
         routes=_routes(),
-        middleware=[Middleware(Gate, access=access or Access())],
+        middleware=[Middleware(Gate, access=access or Access()), Middleware(GZipMiddleware, minimum_size=_LEAST_ZIPPED)],
         exception_handlers={
             CallscopeError: _callscope_error,
             HTTPException: _http_error,
@@ -101,6 +104,7 @@ def create_app(site: Site, *, access: Access | None = None, refreshing: bool = T
 def _routes() -> list[BaseRoute]:
     pages: list[BaseRoute] = [
         *overview.ROUTES,
+        *latency.ROUTES,
         *live.ROUTES,
         *cost.ROUTES,
         *errors.ROUTES,

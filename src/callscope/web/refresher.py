@@ -85,7 +85,8 @@ class Refresher:
         if report.skipped == LOCKED:  # another process does it
             self.progress = msgspec.structs.replace(before, complete_ms=self._index.freshness.complete_ms, trouble=None)
             return True
-        is_new = bool(report.read or report.removed)
+        is_built = report.complete and before.complete_ms is None  # pages that said so have something else to say
+        is_new = bool(report.read or report.removed or is_built)
         self.progress = Progress(
             generation=before.generation + is_new,
             complete_ms=self._now_ms() if report.complete else before.complete_ms,

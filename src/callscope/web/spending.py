@@ -1,32 +1,23 @@
-"""What calls cost by whatever tells cost lines apart, from the index."""
+"""What calls cost by whatever tells cost lines apart, in exact dollars, and how many calls that is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from callscope.index.index import Index
+from callscope.index.rolled_up import is_rolled_up
 from callscope.query.query import CallQuery
 from callscope.web.rows import CALLS, rows
 
-_DAY_MS: Final = 86_400_000
-_HOUR_MS: Final = 3_600_000
-_COLUMNS: Final = {
-    "hour": f"c.started_at_ms - c.started_at_ms % {_HOUR_MS}",
-    "day": f"c.started_at_ms - c.started_at_ms % {_DAY_MS}",
-    "provider": "l.provider",
-    "service": "l.service",
-    "model": "l.model",
-    "agent": "d.agent",
-    "version": "d.version",
-}
 _PLACES: Final = 9
+_OF_LINES: Final = ("service", "provider", "model")
 
 Key = tuple[str | int, ...]
-"""One value for each of ``by``: of ``day`` its first moment in Unix milliseconds; a text is empty when unknown."""
+"""One value for each of ``by``: of a period its first moment in Unix milliseconds; a text is empty when unknown."""
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,29 +29,52 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
     unpriced: int
     """Lines without an amount."""
-    calls: int | None
-    """None: not counted."""
 
 
 def spent(index: Index, query: CallQuery, *, by: Sequence[str]) -> list[Spent]:
-    """Cost lines of the calls of a query by group, in no order. Raises as `callscope.web.rows.rows` does."""
-    columns = ", ".join(_COLUMNS[name] for name in by)
+    """Cost lines of the calls of a query by group, in the order of their keys; see `callscope.index.spend.spend`."""
+    return [
+        Spent(
+            key=key,
+            usd=None if each.unpriced == each.lines else round(Decimal(str(each.usd)), _PLACES),
+            lines=each.lines,
+            unpriced=each.unpriced,
+        )
+        for key, each in index.spend(query, by=tuple(by))
+    ]
+
+
+def regrouped(found: Iterable[Spent], key_of: Callable[[Key], Key]) -> list[Spent]:
+    """Groups added up to fewer ones, those of the same new key to one."""
+    groups: dict[Key, Spent] = {}
+    for each in found:
+        key = key_of(each.key)
+        one = groups.get(key)
+        groups[key] = Spent(
+            key=key,
+            usd=each.usd if one is None or one.usd is None else one.usd + (each.usd or 0),
+            lines=each.lines + (0 if one is None else one.lines),
+            unpriced=each.unpriced + (0 if one is None else one.unpriced),
+        )
+    return list(groups.values())
+
+
+def calls_by(index: Index, query: CallQuery, by: Sequence[str]) -> dict[Key, int]:
+    """Calls of a query by what they were billed for or told that they used, or by what they are told apart by.
+
+    Raises as `callscope.index.index.Index.stats` and `callscope.web.rows.rows` do.
+    """
+    if not set(by) <= set(_OF_LINES):
+        return {key: figures.calls for key, figures in index.stats(query, by=tuple(by), stages=False)}
+    # What rollups are kept by, the index of these sets has; anything else is in the calls alone.
+    calls = "call AS c INDEXED BY call_by_services" if is_rolled_up(query) else CALLS
+    columns = ", ".join(f"u.{name}" for name in by)
     numbers = ", ".join(str(i + 1) for i in range(len(by)))
-    # CROSS JOIN: from the calls of the time to their lines, not through all lines there are.
     found = rows(
         index,
         query,
-        f"SELECT {columns}, sum(l.usd), count(*), count(*) - count(l.usd), count(DISTINCT l.call) "  # noqa: S608 -- names of ours
-        f"FROM {CALLS} CROSS JOIN cost_line AS l ON l.call = c.id WHERE {{calls}} GROUP BY {numbers}",
+        f"SELECT {columns}, sum(g.n) FROM (SELECT c.services AS services, count(*) AS n FROM {calls} "  # noqa: S608 -- names of ours
+        f"WHERE {{calls}} GROUP BY 1) AS g JOIN (SELECT DISTINCT services, {', '.join(by)} FROM service) AS u "
+        f"ON u.services = g.services GROUP BY {numbers}",
     )
-    return [_spent(row[: len(by)], *row[len(by) :]) for row in found]
-
-
-def _spent(key: Sequence[object], usd: object, lines: object, unpriced: object, calls: object) -> Spent:
-    return Spent(
-        key=tuple(part if isinstance(part, int) else str(part) for part in key),
-        usd=None if usd is None else round(Decimal(str(usd)), _PLACES),
-        lines=int(str(lines)),
-        unpriced=int(str(unpriced)),
-        calls=int(str(calls)),
-    )
+    return {tuple(map(str, row[:-1])): int(str(row[-1])) for row in found}

@@ -29,6 +29,8 @@ class Rise(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     top: float
     bottom: float
+    is_trouble: bool = False
+    """Both levels are."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,15 +44,16 @@ def steps(values: Sequence[float | None], slots: Sequence[Slot], scale: Scale, *
     """The steps of a value for each period; None: not known. Above ``limit`` they are trouble."""
     levels: list[Level] = []
     rises: list[Rise] = []
-    last: float | None = None
+    last: Level | None = None
     for slot, value in zip(slots, values, strict=True):
         if value is None or not math.isfinite(value):
             last = None
             continue
         top = round(100 - scale.at(value), 3)
-        if last is not None and last != top:
-            rises.append(Rise(at=slot.at, top=min(last, top), bottom=max(last, top)))
         is_trouble = limit is not None and value > limit
-        levels.append(Level(at=slot.at, to=round(slot.at + slot.width, 3), top=top, is_trouble=is_trouble))
-        last = top
+        if last is not None and last.top != top:
+            both = is_trouble and last.is_trouble
+            rises.append(Rise(at=slot.at, top=min(last.top, top), bottom=max(last.top, top), is_trouble=both))
+        last = Level(at=slot.at, to=round(slot.at + slot.width, 3), top=top, is_trouble=is_trouble)
+        levels.append(last)
     return Steps(levels=tuple(levels), rises=tuple(rises))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from callscope.errors import SettingError
 from callscope.index.calls import CallRow
 from callscope.index.figures import Figures
-from callscope.index.periods import DAY_MS
+from callscope.index.periods import DAY_MS, start_of
 from callscope.model.wire import format_ts
 from callscope.query.canonical import unparse
 from callscope.query.query import CallQuery, Term
@@ -22,13 +22,14 @@ from callscope.report.budgets import EXAMPLE, Budgets
 from callscope.web.asked import RANGES, Asked
 from callscope.web.background import Told
 from callscope.web.charts.bars import length
+from callscope.web.charts.time_axis import TimeAxis
 from callscope.web.cost_review import MOST_READ, Unpriced, budgets_of, unpriced_of
 from callscope.web.pages import trend_charts
 from callscope.web.pages.overview import added_up, axis_of, slot_addresses
 from callscope.web.pages.trend_charts import Trend
 from callscope.web.rows import narrowed
 from callscope.web.site import Site
-from callscope.web.spending import Spent, spent
+from callscope.web.spending import Key, Spent, calls_by, regrouped, spent
 
 TABS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "provider": ("Provider", ("provider",)),
@@ -65,6 +66,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Of everything that is known."""
     change: Change | None
     """None: there is no time before."""
+    calls: int
     calls_address: str
 
 
@@ -135,9 +137,11 @@ def show(request: Request) -> Response:
     by = request.query_params.get("by", "provider")
     if by not in TABS:
         raise SettingError(f"by={by!r} is nothing that costs are added up by: write one of {', '.join(TABS)}")
-    trend, lines = _trend(site, asked)
+    axis, columns = axis_of(site.index, asked), TABS[by][1]
+    unit = "hour" if axis is not None and axis.period == "hour" else "day"
+    lines = spent(site.index, asked.query, by=_told_apart(unit, columns))
     total = _total(site.index.stats(asked.query, stages=False)[0][1], lines)
-    before = None if asked.before is None else _total_of(site, asked.before)
+    before, lines_before = _before(site, asked, columns)
     is_compared = before is not None and before.calls > 0
     dearest = narrowed(asked.query, Term(field="cost", op="above", values=(0.0,)))
     page = Cost(
@@ -147,9 +151,9 @@ def show(request: Request) -> Response:
         by=by,
         tabs=tuple((key, name, asked.here(by=key)) for key, (name, _) in TABS.items()),
         ranges=tuple(RANGES),
-        groups=_groups(site, asked, by, total.usd, is_compared=is_compared),
+        groups=_groups(site, asked, by, lines, lines_before if is_compared else None),
         is_compared=is_compared and by != "day",
-        trend=trend,
+        trend=None if axis is None or not lines else _trend(asked, axis, lines),
         today=_today(site, asked),
         dearest=site.index.calls(msgspec.structs.replace(dearest, sort="cost", limit=_DEAREST)).calls,
         dearest_address=asked.to("/calls") if asked.query.sort != "started" else asked.adding("sort:-cost", "/calls"),
@@ -179,22 +183,26 @@ def show(request: Request) -> Response:
     )
 
 
-def _trend(site: Site, asked: Asked) -> tuple[Trend | None, list[Spent]]:
-    """The drawing, and what it was made from."""
-    axis = axis_of(site.index, asked)
-    unit = "hour" if axis is not None and axis.period == "hour" else "day"
-    found = spent(site.index, asked.query, by=(unit, "provider", "service"))
-    if axis is None or not found:
-        return None, found
+def _told_apart(period: str, columns: Sequence[str]) -> tuple[str, ...]:
+    """What lines are told apart by for all of the page: what the drawing needs first, then what the table does."""
+    return tuple(dict.fromkeys((period, "provider", "service", *(name for name in columns if name != "day"))))
+
+
+def _trend(asked: Asked, axis: TimeAxis, lines: Sequence[Spent]) -> Trend:
     by_slot = added_up(
         axis.period,
-        [(int(each.key[0]), str(each.key[1]), str(each.key[2]), float(each.usd or 0), each.unpriced) for each in found],
+        [(int(each.key[0]), str(each.key[1]), str(each.key[2]), float(each.usd or 0), each.unpriced) for each in lines],
     )
-    return trend_charts.spend(axis, by_slot, slot_addresses(asked, axis)), found
+    return trend_charts.spend(axis, by_slot, slot_addresses(asked, axis))
 
 
-def _total_of(site: Site, query: CallQuery) -> Total:
-    return _total(site.index.stats(query, stages=False)[0][1], spent(site.index, query, by=("service",)))
+def _before(site: Site, asked: Asked, columns: Sequence[str]) -> tuple[Total | None, list[Spent]]:
+    """The time before, and its lines; None: there is no such time."""
+    if asked.before is None:
+        return None, []
+    figures = site.index.stats(asked.before, stages=False)[0][1]
+    lines = spent(site.index, asked.before, by=_told_apart("month", columns)) if figures.calls else []
+    return _total(figures, lines), lines
 
 
 def _total(figures: Figures, groups: Sequence[Spent]) -> Total:
@@ -209,25 +217,35 @@ def _total(figures: Figures, groups: Sequence[Spent]) -> Total:
     )
 
 
-def _groups(site: Site, asked: Asked, by: str, total_usd: Decimal | None, *, is_compared: bool) -> tuple[Group, ...]:
+def _groups(
+    site: Site, asked: Asked, by: str, lines: Sequence[Spent], lines_before: Sequence[Spent] | None
+) -> tuple[Group, ...]:
     """Dearest first; days from the last to the first, which have no time before."""
-    columns = TABS[by][1]
-    now = spent(site.index, asked.query, by=columns)
-    before = None
-    if is_compared and by != "day" and asked.before is not None:
-        before = {each.key: each for each in spent(site.index, asked.before, by=columns)}
+    key_of = _key_of(TABS[by][1])
+    now, before = regrouped(lines, key_of), None
+    if lines_before is not None and by != "day":
+        before = {each.key: each for each in regrouped(lines_before, key_of)}
     if by == "day":
         now.sort(key=lambda each: each.key, reverse=True)
     else:
         now.sort(key=lambda each: (each.usd or 0, each.usd is not None, each.lines), reverse=True)
+    calls = calls_by(site.index, asked.query, TABS[by][1]) if now else {}
     most = max((float(each.usd or 0) for each in now), default=0.0)
-    return tuple(_group(each, before, asked, by, most, total_usd) for each in now)
+    total_usd = sum((each.usd or Decimal(0) for each in now), Decimal(0))
+    return tuple(_group(each, calls.get(each.key, 0), before, asked, by, most, total_usd) for each in now)
+
+
+def _key_of(columns: Sequence[str]) -> Callable[[Key], Key]:
+    """From a key of `_told_apart` to that of a row of the table."""
+    if columns == ("day",):
+        return lambda key: (start_of("day", int(key[0])),)
+    places = [_told_apart("", columns).index(name) for name in columns]
+    return lambda key: tuple(key[place] for place in places)
 
 
 def _group(
-    each: Spent, before: dict[tuple[str | int, ...], Spent] | None, asked: Asked, by: str, most: float,
-    total_usd: Decimal | None,
-) -> Group:  # fmt: skip
+    each: Spent, calls: int, before: dict[Key, Spent] | None, asked: Asked, by: str, most: float, total_usd: Decimal
+) -> Group:
     earlier = None if before is None else before.get(each.key)
     change = (
         None if before is None else _change(each.usd, None if earlier is None else earlier.usd, is_new=earlier is None)
@@ -239,6 +257,7 @@ def _group(
         bar=length(float(each.usd or 0), most),
         share=None if not total_usd or each.usd is None else float(each.usd / total_usd),
         change=change,
+        calls=calls,
         calls_address=_calls_of(asked, by, names),
     )
 

@@ -61,7 +61,9 @@ def call_address(row: CallRow) -> str:
     return f"/calls/{quote(row.path)}"
 
 
-def find(index: Index, asked: Asked, *, compared: bool, target_ms: float, budgets: Told[Budgets]) -> Found:
+def find(
+    index: Index, asked: Asked, *, compared: bool, target_ms: float, budgets: Told[Budgets], lost: Told[int]
+) -> Found:
     """Look for them.
 
     Args:
@@ -70,12 +72,15 @@ def find(index: Index, asked: Asked, *, compared: bool, target_ms: float, budget
         compared: whether there were calls in the period before, so that something can be new.
         target_ms: from which wait on a call is slow.
         budgets: where they stand, as far as that is known.
+        lost: `count_lost`, as far as it is known.
     """
     spent, unknown = _budgets(budgets, now_ms=asked.now_ms)
+    if lost.value is None:
+        unknown = (*unknown, f"Rows that were lost: {lost.trouble or 'being counted; reload to see'}.")
     return Found(
         problems=(
             *_errors(index, asked, compared=compared),
-            *_counted(index, asked),
+            *_counted(index, asked, lost=lost.value or 0),
             *spent,
             *_slowest(index, asked, target_ms=target_ms),
         ),
@@ -136,10 +141,14 @@ def _error(group: ErrorGroup, kind: str, more: str, asked: Asked) -> Problem:
     )
 
 
-def _counted(index: Index, asked: Asked) -> tuple[Problem, ...]:
+def count_lost(index: Index, query: CallQuery) -> int:
+    """Calls of which the recorder could not write everything."""
+    return _count(index, query, _LOST)
+
+
+def _counted(index: Index, asked: Asked, *, lost: int) -> tuple[Problem, ...]:
     silent = _count(index, asked.query, _SILENT)
     abandoned = _count(index, asked.query, Term(field="status", op="is", values=("abandoned",)))
-    lost = _count(index, asked.query, _LOST)
     found = (
         (silent, "silent", "in which the caller heard no answer to something", "silent", True),
         (abandoned, "abandoned", "whose recorder stopped before the end", "status:abandoned", False),
@@ -168,7 +177,7 @@ def _budgets(told: Told[Budgets], *, now_ms: int) -> tuple[tuple[Problem, ...], 
     if told.trouble is not None:
         return (), (f"Budgets are not watched: {told.trouble}",)
     if told.value is None:
-        return (), ("Budgets are being added up.",)
+        return (), ("Budgets are being added up: reload to see.",)
     age = "" if told.at_ms is None else f"as of {ago(told.at_ms, now_ms=now_ms)}"
     problems = tuple(
         Problem(

@@ -26,10 +26,16 @@ from callscope.web.pages.tiles import Tile, tiles
 from callscope.web.pages.trend_charts import Spent, Trend
 from callscope.web.site import Site
 from callscope.web.spending import spent
+from callscope.web.template import ago
 
+_MIDNIGHT: Final = "T00:00:00.000Z"
+"""A day alone is its first moment, too, and shorter: a page has many such links."""
+_COUNTING: Final = "being added up; reload to see"
 _BUDGETS_SECONDS: Final = 60.0
-_SPEND_SECONDS: Final = 15.0
+_COUNTED_SECONDS: Final = 15.0
 """Ages from which what is counted in the background is counted anew."""
+_OLD_MS: Final = 60_000
+"""From which age on a drawing says how old it is."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,16 +78,21 @@ def show(request: Request) -> Response:
         )
     before = None if asked.before is None else _total(site.index, asked.before)
     is_compared = before is not None and before.calls > 0
-    told = site.background.ask(
-        "budgets",
-        lambda: budgets.states(site.root, None, now_ms=asked.now_ms),
-        older_than_seconds=_BUDGETS_SECONDS,
+    spent_of_budgets = site.background.ask(
+        "budgets", lambda: budgets.states(site.root, None, now_ms=site.now_ms()), older_than_seconds=_BUDGETS_SECONDS
+    )
+    lost = site.background.ask(
+        f"lost {asked.range} {asked.text}",
+        lambda: first_problems.count_lost(site.index, asked.query),
+        older_than_seconds=_COUNTED_SECONDS,
     )
     trends, waiting = _trends(site, asked) if now.calls else ((), "")
     page = Overview(
         ranges=tuple(RANGES),
         tiles=tiles(now, before, _addresses(asked)),
-        problems=first_problems.find(site.index, asked, compared=is_compared, target_ms=site.target_ms, budgets=told),
+        problems=first_problems.find(
+            site.index, asked, compared=is_compared, target_ms=site.target_ms, budgets=spent_of_budgets, lost=lost
+        ),
         trends=trends,
         waiting=waiting,
         calls=now.calls,
@@ -97,6 +108,7 @@ def show(request: Request) -> Response:
         asked=asked,
         live="index",
         styles=("charts.css", "overview.css"),
+        scripts=("filter.js",),
     )
 
 
@@ -125,7 +137,7 @@ def _calls_between(asked: Asked, start_ms: int, end_ms: int) -> str:
         since_ms=start_ms if since_ms is None else max(start_ms, since_ms),
         until_ms=end_ms if until_ms is None else min(end_ms, until_ms),
     )
-    return asked.to("/calls", q=unparse(query))
+    return asked.to("/calls", q=unparse(query).replace(_MIDNIGHT, ""), range=None)
 
 
 def _total(index: Index, query: CallQuery) -> Figures:
@@ -152,38 +164,58 @@ def _trends(site: Site, asked: Asked) -> tuple[tuple[Trend, ...], str]:
     by_slot: dict[int, Figures] = {}
     for key, figures in site.index.stats(asked.query, by=(axis.period,), stages=False):
         by_slot[int(key[0])] = figures
-    by_status = {
-        (int(key[0]), str(key[1])): figures.calls
-        for key, figures in site.index.stats(asked.query, by=(axis.period, "status"), stages=False)
-    }
     addresses = slot_addresses(asked, axis)
-    told = _spent(site, asked, axis.period)
     found = [trend_charts.latency(axis, by_slot, addresses, target_ms=site.target_ms)]
-    if told.value is not None:
-        found.append(trend_charts.spend(axis, told.value, addresses))
-    found.append(trend_charts.outcomes(axis, by_status, addresses))
-    waiting = "" if told.value is not None else f"Spend by provider: {told.trouble or 'being added up'}."
-    return tuple(found), waiting
+    waiting = []
+    spent_by = _spent(site, asked, axis.period)
+    if spent_by.value is not None:
+        found.append(_aged(trend_charts.spend(axis, spent_by.value, addresses), spent_by.at_ms, asked.now_ms))
+    else:
+        waiting.append(f"Spend: {spent_by.trouble or _COUNTING}.")
+    ended = _by_status(site, asked, axis.period)
+    if ended.value is not None:
+        found.append(_aged(trend_charts.outcomes(axis, ended.value, addresses), ended.at_ms, asked.now_ms))
+    else:
+        waiting.append(f"Outcomes: {ended.trouble or _COUNTING}.")
+    return tuple(found), " ".join(waiting)
+
+
+def _aged(trend: Trend, at_ms: int | None, now_ms: int) -> Trend:
+    if at_ms is None or now_ms - at_ms < _OLD_MS:
+        return trend
+    return msgspec.structs.replace(trend, age=f"as of {ago(at_ms, now_ms=now_ms)}")
+
+
+def _by_status(site: Site, asked: Asked, period: Period) -> Told[dict[tuple[int, str], int]]:
+    """Calls by period and status; in the background, as rollups of many days by status are many rows."""
+    return site.background.ask(
+        f"outcomes {asked.range} {period} {asked.text}",
+        lambda: {
+            (int(key[0]), str(key[1])): figures.calls
+            for key, figures in site.index.stats(asked.query, by=(period, "status"), stages=False)
+        },
+        older_than_seconds=_COUNTED_SECONDS,
+    )
 
 
 def _spent(site: Site, asked: Asked, period: Period) -> Told[Spent]:
-    """By provider, in the background: it is added up from the lines of each call."""
+    """By provider; in the background, as the lines of each call may have to be read."""
 
     def make() -> Spent:
-        unit = "hour" if period == "hour" else "day"
+        found = spent(site.index, asked.query, by=(period, "provider", "service"))
         return added_up(
             period,
             [
                 (int(each.key[0]), str(each.key[1]), str(each.key[2]), float(each.usd or 0), each.unpriced)
-                for each in spent(site.index, asked.query, by=(unit, "provider", "service"))
+                for each in found
             ],
         )
 
-    return site.background.ask(f"spend {asked.range} {period} {asked.text}", make, older_than_seconds=_SPEND_SECONDS)
+    return site.background.ask(f"spend {asked.range} {period} {asked.text}", make, older_than_seconds=_COUNTED_SECONDS)
 
 
 def added_up(period: Period, lines: Sequence[tuple[int, str, str, float, int]]) -> Spent:
-    """Hours or days as the periods that they are in."""
+    """Moments as the periods that they are in, with provider, service, dollars and what is unpriced."""
     found: dict[tuple[int, str, str], tuple[float, int]] = {}
     for moment_ms, provider, service, usd, unpriced in lines:
         key = (start_of(period, moment_ms), provider, service)

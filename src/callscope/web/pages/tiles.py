@@ -17,6 +17,8 @@ _WORSE_WAIT: Final = 0.10
 _WORSE_POINTS: Final = 1.0
 """A rate is worse from so many percentage points on."""
 _MANY: Final = 100
+_TIMES: Final = 10
+"""From there on percent would say less."""
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +28,7 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     detail: str = ""
     change: str = ""
-    """Against the period before, with its sign; or why there is none."""
+    """Against the period before, with its sign; empty when nothing can be said."""
     is_worse: bool = False
     sign: str = ""
     """An arrow beside what is worse."""
@@ -42,9 +44,7 @@ def tiles(now: Figures, before: Figures | None, addresses: dict[str, str]) -> tu
         addresses: where a tile leads, by its name.
     """
     if before is not None and not before.calls:
-        before, why = None, "no calls before"
-    else:
-        why = ""
+        before = None
     found = (
         _amount("Calls", number(now.calls), now.calls, None if before is None else before.calls),
         _amount("Minutes", number(_short(now.minutes)), now.minutes, None if before is None else before.minutes),
@@ -62,9 +62,7 @@ def tiles(now: Figures, before: Figures | None, addresses: dict[str, str]) -> tu
             "With an error", now.error_rate, None if before is None else before.error_rate, f"of {now.calls:,} calls"
         ),
     )
-    return tuple(
-        msgspec.structs.replace(each, change=each.change or why, address=addresses.get(each.name)) for each in found
-    )
+    return tuple(msgspec.structs.replace(each, address=addresses.get(each.name)) for each in found)
 
 
 def _amount(name: str, value: str, now: float, before: float | None) -> Tile:
@@ -123,9 +121,11 @@ def _rate(name: str, now: float | None, before: float | None, detail: str) -> Ti
 
 
 def relative(now: float, before: float | None) -> str:
-    """``+6 %``; empty when nothing can be said."""
+    """``+6 %``, from ten times on ``82 times before``; empty when nothing can be said."""
     if not before:
         return ""
+    if now / before >= _TIMES:
+        return f"{now / before:,.0f} times before"
     percent = (now / before - 1) * 100
     shown = f"{abs(percent):,.0f} %"
     return "±0 %" if shown == "0 %" else _signed(percent, shown)

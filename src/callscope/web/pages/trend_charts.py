@@ -43,6 +43,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     """Its class."""
     total: str = ""
+    is_absent: bool = False
+    """Nothing of it is drawn."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,9 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[tuple[str, ...], ...]
     """The name of the period, then a text for each of ``columns``."""
     note: str = ""
+    """Why nothing is drawn; empty: something is."""
+    age: str = ""
+    """When it was counted, where that is a while ago."""
 
 
 def latency(axis: TimeAxis, by_slot: Mapping[int, Figures], addresses: Sequence[str], *, target_ms: float) -> Trend:
@@ -156,7 +161,7 @@ def outcomes(axis: TimeAxis, by_status: Mapping[tuple[int, str], int], addresses
         ticks=axis.ticks,
         spots=_spots(axis, titles, addresses),
         legend=tuple(
-            Series(name=name, kind=kind, total=number(total) if total else "")
+            Series(name=name, kind=kind, total=number(total), is_absent=not total)
             for (name, kind, _), total in zip(_OUTCOMES, totals, strict=True)
         ),
         bars=stacked(columns, axis.slots, scale),

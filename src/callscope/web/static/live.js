@@ -56,6 +56,7 @@ function takeOver(fresh) {
   ahead = Date.now() - Number(fresh.body.dataset.now);
   for (const part of document.querySelectorAll("[data-part][id]")) {
     const other = fresh.getElementById(part.id);
+    if (!other && part.matches(".empty") && !isTyping(document.body)) return location.reload();  // nobody read anything
     if (!other || other.outerHTML === part.outerHTML || isTyping(part)) continue;
     for (const open of part.querySelectorAll("details[open][id]")) other.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
@@ -68,9 +69,8 @@ function takeOver(fresh) {
 
 // Rows that are read do not move: known ones are renewed where they stand, new ones are counted and announced.
 function takeOverRows(fresh) {
-  const rows = document.getElementById("rows");
   const others = fresh.getElementById("rows");
-  if (!rows || !others) return;
+  if (!others) return;
   let added = 0;
   for (const other of [...others.children]) {
     const row = document.getElementById(other.id);
