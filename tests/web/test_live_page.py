@@ -123,6 +123,19 @@ def test_a_stream_tells_that_the_index_changed(tmp_path: Path) -> None:
     asyncio.run(listen())
 
 
+def test_a_stream_tells_that_a_figure_was_counted_for_the_first_time(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+
+    async def listen() -> None:
+        stream = site.news.stream(0)
+        await read(stream, "index")
+        site.background.ask("a figure", lambda: 42, older_than_seconds=60)
+        assert await asyncio.wait_for(read(stream, "counted"), 20) == {}
+        await stream.aclose()  # type: ignore[attr-defined]  # a generator
+
+    asyncio.run(listen())
+
+
 def test_streams_end_when_the_dashboard_does(tmp_path: Path) -> None:
     site = site_of(tmp_path)
 

@@ -63,9 +63,8 @@ def index(root: Path) -> Index:
 @pytest.fixture(scope="module")
 def spends(root: Path) -> list[CallSpend]:
     """Each call's envelope, read as the terminal reads it: one without lines has what says that nothing is known."""
-    return [
-        call_spend(read_envelope(path.parent, now_ms=NOW_MS), started_at_ms=0) for path in root.rglob("metadata.json")
-    ]
+    calls = [read_envelope(path.parent, now_ms=NOW_MS) for path in root.rglob("metadata.json")]
+    return [call_spend(call, started_at_ms=call.started_at_ms or 0) for call in calls]
 
 
 def keys(spend: CallSpend, by: tuple[str, ...]) -> Iterator[tuple[Key, Decimal | None]]:

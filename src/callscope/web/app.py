@@ -89,7 +89,10 @@ def create_app(site: Site, *, access: Access | None = None, refreshing: bool = T
 
     app = Starlette(
         routes=_routes(),
-        middleware=[Middleware(Gate, access=access or Access()), Middleware(GZipMiddleware, minimum_size=_LEAST_ZIPPED)],
+        middleware=[
+            Middleware(Gate, access=access or Access()),
+            Middleware(GZipMiddleware, minimum_size=_LEAST_ZIPPED),
+        ],
         exception_handlers={
             CallscopeError: _callscope_error,
             HTTPException: _http_error,

@@ -40,10 +40,14 @@ class Background:
 
     Args:
         now_ms: what time it is, in Unix milliseconds.
+        made: called, on the thread that made it, when a value is there for the first time.
         patience_seconds: how long to wait for a value that was never made.
     """
 
-    def __init__(self, *, now_ms: Callable[[], int], patience_seconds: float = 0.05) -> None:
+    def __init__(
+        self, *, now_ms: Callable[[], int], made: Callable[[], None] | None = None, patience_seconds: float = 0.05
+    ) -> None:
+        self._made = made
         self.patience_seconds = patience_seconds
         self._now_ms = now_ms
         self._lock = threading.Lock()
@@ -82,8 +86,11 @@ class Background:
             except Exception as error:  # noqa: BLE001 -- on this thread nobody else would ever hear of it
                 traceback.print_exc(file=sys.stderr)
                 told = Told(at_ms=self._now_ms(), trouble=f"a mistake of callscope ({type(error).__name__})")
+        is_first = entry.told.at_ms is None
         entry.told = told
         entry.done.set()
+        if is_first and self._made is not None:
+            self._made()
 
 
 class _Entry:

@@ -38,6 +38,7 @@ class _Listener:
         self.wake = asyncio.Event()
         self.generation: int | None = None
         self.calls: dict[str, str] = {}
+        self.counted = False
         self.closed = False
 
     def note(self, change: Callable[[_Listener], None]) -> None:
@@ -73,6 +74,15 @@ class News:
 
         def change(listener: _Listener) -> None:
             listener.generation = generation
+
+        for listener in self._all():
+            listener.note(change)
+
+    def counted(self) -> None:
+        """Of any thread: a page that was shown without some figure has it now."""
+
+        def change(listener: _Listener) -> None:
+            listener.counted = True
 
         for listener in self._all():
             listener.note(change)
@@ -166,9 +176,12 @@ class News:
 def _told(listener: _Listener) -> Iterator[bytes]:
     calls, listener.calls = listener.calls, {}
     generation, listener.generation = listener.generation, None
+    counted, listener.counted = listener.counted, False
     if calls:
         named = calls if len(calls) <= _MOST_CALLS else {}
         yield _message("call", {"calls": named, "all": not named})
+    if counted:
+        yield _message("counted", {})
     if generation is not None:
         yield _message("index", {"generation": generation})
 

@@ -84,7 +84,7 @@ class Site:
         """Stands in every form; only a page of this server can know it."""
         self.refresher = Refresher(index, now_ms=now_ms, changed=self._index_changed)
         self.news = News(root, now_ms=now_ms, began_or_ended=self.refresher.look)
-        self.background = Background(now_ms=now_ms)
+        self.background = Background(now_ms=now_ms, made=self.news.counted)
         self._templates = environment(now_ms)
 
     def asked(self, request: Request, *, default_range: str = "7d") -> Asked:

@@ -3,7 +3,7 @@
 
 const about = document.body.dataset.live;
 const channel = new BroadcastChannel("callscope");
-const LEAST_MS = { index: 2000, call: 300 };
+const LEAST_MS = { index: 2000, call: 300, counted: 300 };
 const AGAIN_MS = 5000;
 let generation = Number(document.body.dataset.generation || 0);
 let timer = 0;
@@ -19,6 +19,7 @@ function concerns(name, value) {
     generation = value.generation;
     return is_new;
   }
+  if (name === "counted") return about === "index";
   if (about === "live") return true;
   return value.all ? about.startsWith("call:") : about.startsWith("call:") && about.slice(5) in value.calls;
 }
@@ -56,7 +57,7 @@ function takeOver(fresh) {
   ahead = Date.now() - Number(fresh.body.dataset.now);
   for (const part of document.querySelectorAll("[data-part][id]")) {
     const other = fresh.getElementById(part.id);
-    if (!other && part.matches(".empty") && !isTyping(document.body)) return location.reload();  // nobody read anything
+    if (!other && part.matches(".empty, [data-waiting]") && !isTyping(document.body)) return location.reload();  // nobody read anything
     if (!other || other.outerHTML === part.outerHTML || isTyping(part)) continue;
     for (const open of part.querySelectorAll("details[open][id]")) other.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
@@ -100,7 +101,7 @@ function listen() {
   let source = null;
   function connect() {
     source = new EventSource("/events");
-    for (const name of ["index", "call"]) source.addEventListener(name, (event) => tell(name, JSON.parse(event.data)));
+    for (const name of ["index", "call", "counted"]) source.addEventListener(name, (event) => tell(name, JSON.parse(event.data)));
     source.addEventListener("open", () => tell("state", "live"));
     source.addEventListener("error", () => {
       tell("state", "reconnecting");
