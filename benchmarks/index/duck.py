@@ -19,6 +19,11 @@ _TABLES: Final = {
     "document": "document",
 }
 _TYPES: Final = {"INTEGER": "int64", "REAL": "float64", "TEXT": "string"}
+_OF_VIEWS: Final = {
+    **dict.fromkeys(("call", "seq", "turn_index", "ts_ms", "interrupted"), "int64"),
+    **dict.fromkeys(("duration_ms", "cost_usd"), "float64"),
+}
+"""Columns of views have no type of their own."""
 
 
 def export(db: sqlite3.Connection, directory: Path) -> None:
@@ -29,7 +34,8 @@ def export(db: sqlite3.Connection, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for name, table in _TABLES.items():
         columns = db.execute(f"PRAGMA table_info({table})").fetchall()
-        schema = pa.schema([(column[1], getattr(pa, _TYPES.get(column[2], "string"))()) for column in columns])
+        types = [(column[1], _TYPES.get(column[2]) or _OF_VIEWS.get(column[1], "string")) for column in columns]
+        schema = pa.schema([(column, getattr(pa, kind)()) for column, kind in types])
         cursor = db.execute(f"SELECT * FROM {table}")  # noqa: S608 -- names of ours
         with pq.ParquetWriter(directory / f"{name}.parquet", schema, compression="zstd") as writer:
             while rows := cursor.fetchmany(_ROWS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import pytest
 
 try:
-    from playwright.sync_api import Browser, Error, Locator, Page, expect, sync_playwright
+    from playwright.sync_api import Browser, Page, expect, sync_playwright
 except ImportError:
     pytest.skip("playwright is not installed: pip install 'callscope[dev]'", allow_module_level=True)
 
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
 
-__all__ = ["NARROW", "WIDE", "Browser", "Dashboard", "Error", "Locator", "Open", "Page", "Serve", "expect"]
+__all__ = ["CHROMIUM", "NARROW", "PATIENCE_MS", "WIDE", "Browser", "Dashboard", "Open", "Page", "Serve", "expect"]
 __all__ += ["sync_playwright", "until"]
 
 WIDE: Final[ViewportSize] = {"width": 1400, "height": 1000}
@@ -27,7 +28,23 @@ NARROW: Final[ViewportSize] = {"width": 390, "height": 800}
 _ADDRESS: Final = re.compile(r"http://\S+")
 
 PATIENCE_MS: Final = 15_000
+_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 expect.set_options(timeout=PATIENCE_MS)
+
+
+def _chromium() -> str:
+    """The system's, else playwright's own."""
+    named = filter(None, (os.environ.get("CALLSCOPE_CHROMIUM"), *_NAMES))
+    if found := next(filter(None, map(shutil.which, named)), None):
+        return found
+    with sync_playwright() as driver:
+        own = driver.chromium.executable_path
+    if not Path(own).exists():
+        pytest.skip("there is no Chromium: scripts/chromium says how to get one", allow_module_level=True)
+    return own
+
+
+CHROMIUM: Final = _chromium()
 
 
 def until(page: Page, condition: str) -> None:

@@ -97,12 +97,20 @@ def _listed(logger: CallLogger, now_ms: float, number: int) -> CallLog:
     start_ms = now_ms - (number + 1) * 10 * _MINUTE_MS
     agent = {"name": ("front-desk", "sales", "night-desk")[number % 3], "provider": "openai", "model": "gpt-4.1-mini"}
     labels = {"agent_version": f"2.{number % 2}"}
-    call = logger.start_call(f"call-{number:02}", caller=f"+1555000{number:04}", at_ms=start_ms, agent=agent, labels=labels)
+    call = logger.start_call(
+        f"call-{number:02}", caller=f"+1555000{number:04}", at_ms=start_ms, agent=agent, labels=labels
+    )
     exchange(call, start_ms, 1_000, said=f"Where is order {number}?", wait_ms=500 + number * 37 % 10 * 300)
     exchange(call, start_ms, 8_000, said="And the other one?", answered="That one is lost.", wait_ms=1_000)
-    call.event("tool_call", {"tool_call_id": "t", "name": "find_order", "arguments": {"order": number}}, at_ms=start_ms + 3_100)
-    call.event("tool_result", {"tool_call_id": "t", "name": "find_order", "outcome": "completed"}, at_ms=start_ms + 3_400)
-    call.usage("llm", provider="openai", model="gpt-4.1-mini", at_ms=start_ms + 4_000, input_tokens=900, output_tokens=40)
+    call.event(
+        "tool_call", {"tool_call_id": "t", "name": "find_order", "arguments": {"order": number}}, at_ms=start_ms + 3_100
+    )
+    call.event(
+        "tool_result", {"tool_call_id": "t", "name": "find_order", "outcome": "completed"}, at_ms=start_ms + 3_400
+    )
+    call.usage(
+        "llm", provider="openai", model="gpt-4.1-mini", at_ms=start_ms + 4_000, input_tokens=900, output_tokens=40
+    )
     call.usage("tts", provider="nobody", model="unknown", at_ms=start_ms + 5_000, characters=120)
     if number % 7 == 0:
         call.error(TimeoutError(f"no answer within {number} s"), at_ms=start_ms + 9_000, stage="llm", provider="openai")

@@ -6,7 +6,6 @@ import urllib.parse
 from pathlib import Path
 from typing import Final
 
-import pytest
 from browsing import Open, Page, Serve, expect
 from shown_calls import HOSTILE, Shown
 
@@ -19,9 +18,8 @@ TRACES: Final = """() => [
     [...document.querySelectorAll("[href], [src], [action]")].filter((each) =>
         !/^(https?:|file:|data:audio)/.test(new URL(each.getAttribute("href") ?? each.getAttribute("src") ??
             each.getAttribute("action"), location.href).protocol + (each.getAttribute("src") ?? ""))).length,
-    document.title.includes("<script>window") || document.title.length > 0,
 ]"""
-NOTHING: Final = [None, 0, 0, 0, True]
+NOTHING: Final = [None, 0, 0, 0]
 QUOTED: Final = urllib.parse.quote(HOSTILE)
 PAGES: Final = [
     "/?range=all", "/calls", f"/calls?q={QUOTED}", f"/calls?q=agent%3A{QUOTED}", f"/calls?range={QUOTED}",
@@ -30,17 +28,17 @@ PAGES: Final = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(len(PAGES)))
-def test_a_page_shows_it_as_text(number: int, shown: Shown, page: Page, wrong: list[str]) -> None:
-    page.goto(shown.address + PAGES[number])
-    assert page.evaluate(TRACES) == NOTHING
+def test_every_page_shows_it_as_text(shown: Shown, page: Page, wrong: list[str]) -> None:
+    for place in PAGES:
+        page.goto(shown.address + place)
+        assert page.evaluate(TRACES) == NOTHING, place
     wrong[:] = [told for told in wrong if "status of 40" not in told]  # what is asked for so is not understood
 
 
-@pytest.mark.parametrize("tab", ["costs", "tools", "events", "log", "raw"])
-def test_a_call_shows_it_as_text(tab: str, shown: Shown, page: Page) -> None:
-    page.goto(f"{shown.call(HOSTILE)}?tab={tab}&in={QUOTED[:60].replace('%', '')}")
-    assert page.evaluate(TRACES) == NOTHING
+def test_a_call_shows_it_as_text(shown: Shown, page: Page) -> None:
+    for tab in ("costs", "tools", "log", "raw", "events"):
+        page.goto(f"{shown.call(HOSTILE)}?tab={tab}&in=pwned")
+        assert page.evaluate(TRACES) == NOTHING, tab
     expect(page.locator("#facts h1")).to_contain_text("<script>window.pwned=1</script>")
     expect(page.locator("#transcript .words").first).to_contain_text("<img src=x onerror=window.pwned=2>")
     assert "\u202e" not in page.content()

@@ -33,8 +33,8 @@ WEIGHT: Final = """() => performance.getEntries()
     .filter((each) => each.entryType === "navigation" || ["link", "script", "other"].includes(each.initiatorType))
     .reduce((sum, each) => sum + each.decodedBodySize, 0)"""
 TOO_WIDE: Final = """() => {
-    const widest = [...document.querySelectorAll("body *")].filter((each) =>
-        each.getBoundingClientRect().right > innerWidth + 1 && each.checkVisibility() && !each.closest(".scroll, .rail, svg"));
+    const widest = [...document.querySelectorAll("body *")].filter((each) => each.checkVisibility() &&
+        each.getBoundingClientRect().right > innerWidth + 1 && !each.closest(".scroll, .rail, svg"));
     return document.documentElement.scrollWidth > innerWidth ? widest.map((each) => each.outerHTML.slice(0, 120)) : [];
 }"""
 INLINE: Final = """(text) =>

@@ -193,7 +193,7 @@ def test_an_empty_file_is_filled(place: Path, root: Path) -> None:
 
 
 def test_a_migration_that_fails_leaves_nothing_of_it(place: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_MIGRATIONS", {1: "database.py"})  # no SQL
+    monkeypatch.setattr(database, "_MIGRATIONS", {database.SCHEMA: "database.py"})  # no SQL
     with pytest.raises(CallscopeError):
         database.writable(place, root=root)
     monkeypatch.undo()

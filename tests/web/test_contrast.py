@@ -61,7 +61,9 @@ def test_shapes_that_mean_something_stand_out_from_every_ground(theme: str) -> N
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_found_words_stand_out_from_their_mark(theme: str) -> None:
-    mark = re.search(r"mark \{ background: light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", (STATIC / "calls.css").read_text())
+    mark = re.search(
+        r"mark \{ background: light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", (STATIC / "calls.css").read_text()
+    )
     assert mark is not None
     at = THEMES.index(theme)
     assert min(contrast(tokens()[name][at], mark[1 + at]) for name in ("ink", "soft")) >= LEAST

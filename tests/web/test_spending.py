@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from dashboards import NOW_MS, site_of
 from plain_files import DAY_MS, HOUR_MS, line, put
@@ -100,13 +101,26 @@ def test_groups_are_what_the_envelopes_add_up_to(
     }
 
 
-@pytest.mark.parametrize(("text", "by"), list(product(QUERIES, (("provider",), ("service",), ("provider", "model")))))
+@pytest.mark.parametrize(("text", "by"), list(product(QUERIES, COLUMNS[:3])))
 def test_a_call_counts_once_for_each_group_that_it_has_lines_of(
     index: Index, spends: list[CallSpend], text: str, by: tuple[str, ...]
 ) -> None:
     calls: Counter[Key] = Counter()
     for spend in found_by(index, spends, text):
         calls.update({key for key, _ in keys(spend, by)})
+
+    assert calls_by(index, parse(text, now_ms=NOW_MS), by) == calls
+
+
+@pytest.mark.parametrize(("text", "by"), list(product(QUERIES, (("agent", "version"), ("day",)))))
+def test_every_call_counts_for_its_agent_and_day(
+    index: Index, spends: list[CallSpend], text: str, by: tuple[str, ...]
+) -> None:
+    calls = Counter(
+        key
+        for spend in found_by(index, spends, text)
+        for key, _ in keys(msgspec.structs.replace(spend, lines=spend.lines[:1]), by)
+    )
 
     assert calls_by(index, parse(text, now_ms=NOW_MS), by) == calls
 

@@ -40,6 +40,8 @@ _APPLICATION: Final = 0x63_61_6C_6C
 _BUSY_SECONDS: Final = 5.0
 _CACHE_KIB: Final = 32 * 1024
 _BULK_CACHE_KIB: Final = 96 * 1024
+_READING_CACHE_KIB: Final = 512
+"""Each thread that reads has a connection; beyond the tops of the trees, the system keeps pages as well as SQLite would."""
 log: Final = logging.getLogger("callscope")
 
 
@@ -302,6 +304,7 @@ def _connect_to_read(place: Path) -> sqlite3.Connection:
         db.close()
         raise
     db.execute("PRAGMA query_only = ON")
+    db.execute(f"PRAGMA cache_size = -{_READING_CACHE_KIB}")
     return db
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -39,6 +40,8 @@ from callscope.web.pages import (
 from callscope.web.safety import Access, Gate
 from callscope.web.site import THEME_COOKIE, THEMES, Site
 
+THREADS: Final = 4
+"""That make pages at the same time. Each keeps a connection of the index and what it used last."""
 STATIC: Final = Path(__file__).parent / "static"
 _STATUS: Final[tuple[tuple[type[CallscopeError], int, str], ...]] = (
     (QueryError, 400, "This filter is not understood"),
@@ -81,6 +84,7 @@ def create_app(site: Site, *, access: Access | None = None, refreshing: bool = T
 
     @contextlib.asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
         if refreshing:
             site.refresher.start()
         yield

@@ -64,17 +64,18 @@ def calls_by(index: Index, query: CallQuery, by: Sequence[str]) -> dict[Key, int
 
     Raises as `callscope.index.index.Index.stats` and `callscope.web.rows.rows` do.
     """
-    if not set(by) <= set(_OF_LINES):
+    if "day" in by:
         return {key: figures.calls for key, figures in index.stats(query, by=tuple(by), stages=False)}
-    # What rollups are kept by, the index of these sets has; anything else is in the calls alone.
-    calls = "call AS c INDEXED BY call_by_services" if is_rolled_up(query) else CALLS
-    columns = ", ".join(f"u.{name}" for name in by)
-    numbers = ", ".join(str(i + 1) for i in range(len(by)))
+    column, table = ("services", "service") if set(by) <= set(_OF_LINES) else ("dimensions", "dimensions")
+    key = "services" if column == "services" else "id"
+    # What rollups are kept by, the index of these numbers has; anything else is in the calls alone.
+    calls = f"call AS c INDEXED BY call_by_{column}" if is_rolled_up(query) else CALLS
+    names, numbers = ", ".join(by), ", ".join(str(i + 1) for i in range(len(by)))
     found = rows(
         index,
         query,
-        f"SELECT {columns}, sum(g.n) FROM (SELECT c.services AS services, count(*) AS n FROM {calls} "  # noqa: S608 -- names of ours
-        f"WHERE {{calls}} GROUP BY 1) AS g JOIN (SELECT DISTINCT services, {', '.join(by)} FROM service) AS u "
-        f"ON u.services = g.services GROUP BY {numbers}",
+        f"SELECT {names}, sum(g.n) FROM (SELECT c.{column} AS number, count(*) AS n FROM {calls} WHERE {{calls}} "  # noqa: S608 -- names of ours
+        f"GROUP BY 1) AS g JOIN (SELECT DISTINCT {key} AS number, {names} FROM {table}) AS u ON u.number = g.number "
+        f"GROUP BY {numbers}",
     )
     return {tuple(map(str, row[:-1])): int(str(row[-1])) for row in found}

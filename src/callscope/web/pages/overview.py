@@ -16,10 +16,10 @@ from callscope.index.index import Index
 from callscope.index.periods import Period, start_of
 from callscope.query.canonical import unparse
 from callscope.query.query import CallQuery
-from callscope.report import budgets
 from callscope.web.asked import ALL, RANGES, Asked
 from callscope.web.background import Told
 from callscope.web.charts.time_axis import TimeAxis, time_axis
+from callscope.web.cost_review import budgets_of
 from callscope.web.pages import first_problems, trend_charts
 from callscope.web.pages.first_problems import Found, calls_address
 from callscope.web.pages.tiles import Tile, tiles
@@ -79,7 +79,7 @@ def show(request: Request) -> Response:
     before = None if asked.before is None else _total(site.index, asked.before)
     is_compared = before is not None and before.calls > 0
     spent_of_budgets = site.background.ask(
-        "budgets", lambda: budgets.states(site.root, None, now_ms=site.now_ms()), older_than_seconds=_BUDGETS_SECONDS
+        "budgets", lambda: budgets_of(site.index, now_ms=site.now_ms()), older_than_seconds=_BUDGETS_SECONDS
     )
     lost = site.background.ask(
         f"lost {asked.range} {asked.text}",
