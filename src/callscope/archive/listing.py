@@ -173,7 +173,12 @@ def days_between(root: Path, *, since_ms: int | None, until_ms: int | None) -> I
 
 def calls_of(day: Path) -> list[Path]:
     """The call directories of one day, in no order. Raises `UnreadableError` when it may not be listed."""
-    return [day / name for name in _directories(day) if not name.startswith(".")]
+    return [day / name for name in names_of(day)]
+
+
+def names_of(day: Path) -> list[str]:
+    """Their names alone: a tenth of the memory, where there are many."""
+    return [name for name in _directories(day) if not name.startswith(".")]
 
 
 def call_paths(root: Path) -> Iterator[Path]:

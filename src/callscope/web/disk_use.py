@@ -75,9 +75,9 @@ def _use(name: str, sums: list[int]) -> Use:
 
 def _day(day: Day) -> tuple[int, int, int]:
     """Calls, and about how many bytes of sound and of text they take."""
-    calls = sorted(listing.calls_of(day.path))
+    calls = sorted(listing.names_of(day.path))
     step = max(1, len(calls) / SAMPLE)
-    measured = [calls[int(i * step)] for i in range(min(SAMPLE, len(calls)))]
+    measured = [day.path / calls[int(i * step)] for i in range(min(SAMPLE, len(calls)))]
     sound_bytes = text_bytes = 0
     for call in measured:
         for name, size in _sizes(call):

@@ -93,7 +93,7 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return escape();
-  if (event.ctrlKey || event.metaKey || event.altKey ) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (document.querySelector("dialog[open]")) return;
   const does = KEYS[event.key];
   if (!does) return;
