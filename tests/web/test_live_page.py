@@ -13,6 +13,7 @@ from web_calls import HOSTILE, record_call
 from callscope import CallLogger
 from callscope.archive.reader import read_call
 from callscope.clock import now_ms
+from callscope.index.index import Index
 from callscope.report.going_on import STUCK_QUIET_MS, STUCK_WAIT_MS, Now, now_of
 from callscope.testing import call_dirs
 from callscope.timeline.summary import summarise
@@ -116,6 +117,22 @@ def test_a_stream_tells_that_the_index_changed(tmp_path: Path) -> None:
         stream = site.news.stream(0)
         await read(stream, "index")
         record_call(tmp_path)
+        await asyncio.to_thread(site.refresher.refresh)
+        assert await asyncio.wait_for(read(stream, "index"), 20) == {"generation": site.refresher.progress.generation}
+        await stream.aclose()  # type: ignore[attr-defined]  # a generator
+
+    asyncio.run(listen())
+
+
+def test_a_stream_tells_of_what_another_process_took_into_the_index(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+
+    async def listen() -> None:
+        stream = site.news.stream(0)
+        await read(stream, "index")
+        record_call(tmp_path)
+        with Index.open(tmp_path, place=site.index.place) as other:
+            assert other.refresh().read == 1
         await asyncio.to_thread(site.refresher.refresh)
         assert await asyncio.wait_for(read(stream, "index"), 20) == {"generation": site.refresher.progress.generation}
         await stream.aclose()  # type: ignore[attr-defined]  # a generator

@@ -41,7 +41,7 @@ _BUSY_SECONDS: Final = 5.0
 _CACHE_KIB: Final = 32 * 1024
 _BULK_CACHE_KIB: Final = 96 * 1024
 _READING_CACHE_KIB: Final = 512
-"""Each thread that reads has a connection; beyond the tops of the trees, the system keeps pages as well as SQLite would."""
+"""Of each thread that reads: beyond the tops of the trees, the system keeps pages as well as SQLite would."""
 log: Final = logging.getLogger("callscope")
 
 

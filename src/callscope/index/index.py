@@ -160,6 +160,16 @@ class Index:
             return Freshness(complete_ms=None, dirty_days=0, calls=0)
         return Freshness(complete_ms=None if told is None else int(told[0]), dirty_days=dirty, calls=calls)
 
+    @property
+    def changes(self) -> int:
+        """A number that is another one whenever a call in it changed, by whatever process; 0 before the first call."""
+        try:
+            with self._reading() as db:
+                told = db.execute("SELECT value FROM about WHERE name = 'changes'").fetchone()
+        except NotFoundError:
+            return 0
+        return 0 if told is None else int(told[0])
+
     def calls(self, query: Query = "", *, count: bool = False) -> CallPage:
         """A page of calls; see `callscope.index.calls.calls`."""
         asked = self._asked(query)

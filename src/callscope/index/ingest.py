@@ -44,6 +44,9 @@ _STARTED_AT: Final = 2
 _PATH_AT: Final = 0
 _CHILDREN: Final = ("label", "exchange", "tool", "error", "problem")
 _OF_A_CALL: Final = (*_CHILDREN, "call_waits")
+_CHANGED: Final = (
+    "INSERT INTO about VALUES ('changes', '1') ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+)
 _SEARCH: Final = (
     "INSERT INTO {table} (rowid, text) SELECT document.id, document.text FROM json_each (?) AS call "  # noqa: S608 -- names of ours
     f"CROSS JOIN document ON document.id BETWEEN call.value << {DOCUMENT_BITS} "
@@ -106,6 +109,8 @@ class Ingest:
         for table in self._searched:
             self._db.execute(_SEARCH.format(table=table), (numbers,))
         self._totals.write()
+        if self._dirty:
+            self._db.execute(_CHANGED)
         if sums:
             recompute(self._db, self._dirty.union(self._db.execute("SELECT start_ms, dimensions FROM dirty_hour")))
             self._db.execute("DELETE FROM dirty_hour")

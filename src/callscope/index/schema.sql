@@ -1,7 +1,8 @@
 -- What the index holds. Made from the files of an archive, and made again when it is deleted.
 -- Times are Unix milliseconds, money is US dollars, unknown is NULL.
 
--- Facts about the index itself: 'root', 'refreshed_at_ms', 'search' ('off': without document_trigram).
+-- Facts about the index itself: 'root', 'refreshed_at_ms', 'search' ('off': without document_trigram), 'changes' (how many
+-- transactions changed a call: another number, another content).
 CREATE TABLE about (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL

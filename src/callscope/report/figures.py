@@ -58,8 +58,8 @@ def size(number_of_bytes: int) -> str:
 
 
 def count(number: int, what: str) -> str:
-    """``1 call``, ``2 calls``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    """``1 call``, ``2,000 calls``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def percentiles(values: Sequence[float]) -> str:

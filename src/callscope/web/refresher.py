@@ -56,6 +56,7 @@ class Refresher:
         self._stopped = threading.Event()
         self._wanted = threading.Event()
         self._thread: threading.Thread | None = None
+        self._changes = 0
         self.progress = Progress()
 
     def start(self) -> None:
@@ -82,19 +83,22 @@ class Refresher:
         except CallscopeError as error:
             self.progress = msgspec.structs.replace(before, read=0, to_read=0, trouble=str(error))
             return True
-        if report.skipped == LOCKED:  # another process does it
-            self.progress = msgspec.structs.replace(before, complete_ms=self._index.freshness.complete_ms, trouble=None)
-            return True
-        is_built = report.complete and before.complete_ms is None  # pages that said so have something else to say
-        is_new = bool(report.read or report.removed or is_built)
+        is_done = report.complete or report.skipped == LOCKED  # then another process does it
+        complete_ms = self._now_ms() if report.complete else before.complete_ms
+        if report.skipped == LOCKED:
+            complete_ms = self._index.freshness.complete_ms
+        changes = self._index.changes
+        is_built = (
+            complete_ms is not None and before.complete_ms is None
+        )  # pages that said so have something else to say
+        is_new = changes != self._changes or is_built
+        self._changes = changes
         self.progress = Progress(
-            generation=before.generation + is_new,
-            complete_ms=self._now_ms() if report.complete else before.complete_ms,
-            problems=report.problems,
+            generation=before.generation + is_new, complete_ms=complete_ms, problems=report.problems
         )
         if is_new and self._changed is not None:
             self._changed()
-        return report.complete
+        return is_done
 
     def _tell(self, read: int, to_read: int) -> None:
         self.progress = msgspec.structs.replace(self.progress, read=read, to_read=to_read)
