@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from web_calls import HOSTILE, record_call
 
+from callscope import CallLogger
 from callscope.web.api.operations import OPERATIONS, Operation
 from callscope.web.app import create_app
 from callscope.web.safety import Access
@@ -69,6 +70,18 @@ def test_figures_have_the_key_of_their_group(root: Path) -> None:
     [row] = ask(root, "/stats?by=agent,version")["rows"]
     assert row["key"] == {"agent": "front-desk", "version": "2.4"}
     assert row["figures"]["calls"] == 3
+
+
+def test_spend_is_told_by_group(tmp_path: Path) -> None:
+    logger = CallLogger(root=tmp_path)
+    call = logger.start_call("dear")
+    call.usage("llm", provider="openai", model="gpt-4.1-mini", input_tokens=1_000_000)
+    call.usage("tts", provider="nobody", model="unknown", characters=100)
+    call.end()
+    logger.close()
+    rows = {row["key"]["provider"]: row["spend"] for row in ask(tmp_path, "/cost?by=provider")["rows"]}
+    assert rows["openai"] == {"usd": 0.4, "lines": 1, "unpriced": 0}
+    assert rows["nobody"]["unpriced"] == 1
 
 
 @pytest.mark.parametrize(

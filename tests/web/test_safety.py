@@ -8,7 +8,9 @@ import pytest
 from dashboards import dashboard
 from web_calls import record_call
 
+from callscope.errors import SettingError
 from callscope.web.safety import COOKIE, Access
+from callscope.web.server import serve
 
 TOKEN = "a-token-that-nobody-knows"  # noqa: S105 -- of this test alone
 GUARDED = Access(hosts=frozenset({"calls.example"}), any_address=True, token=TOKEN)
@@ -27,7 +29,7 @@ def test_the_names_of_this_machine_are_answered(root: Path, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8765", "192.168.0.7", ""]
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8765", "192.168.0.7", "[::1", ""]
 )
 def test_a_name_that_somebody_pointed_at_this_machine_is_not_answered(root: Path, host: str) -> None:
     answer = dashboard(root).get("/calls", headers={"host": host})
@@ -118,3 +120,20 @@ def test_a_program_gives_the_token_in_a_header(root: Path) -> None:
 def test_a_name_is_needed_even_with_the_token(root: Path) -> None:
     headers = {"host": "evil.example", "authorization": f"Bearer {TOKEN}"}
     assert dashboard(root, access=GUARDED).get("/calls", headers=headers).status_code == 421
+
+
+@pytest.mark.parametrize("dest", ["iframe", "frame", "embed", "object"])
+def test_another_site_cannot_frame_a_page(root: Path, dest: str) -> None:
+    told = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": dest}
+    assert dashboard(root).get("/calls", headers=told).status_code == 403
+
+
+@pytest.mark.parametrize("token", ["", "short", "has a blank in it", 'has-a-"quote"-in-it', "hat-ein-ä-in-der-mitte"])
+def test_a_token_that_protects_nothing_is_refused(root: Path, token: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="16 or more"):
+        serve(root, place=tmp_path / "index.sqlite", host="127.0.0.1", port=0, token=token, ready=print)
+
+
+def test_an_empty_cookie_is_never_a_token(root: Path) -> None:
+    open_to_all = Access(hosts=GUARDED.hosts, any_address=True, token="")
+    assert dashboard(root, access=open_to_all).get("/calls", headers={"host": "calls.example"}).status_code == 401

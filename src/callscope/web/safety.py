@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 COOKIE: Final = "callscope_token"
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_FRAMES: Final = frozenset({"iframe", "frame", "embed", "object", "fencedframe"})
 _OWN: Final = frozenset({"same-origin", "none"})
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
@@ -84,7 +85,8 @@ class Gate:
             return _no(f"this server is not known as {_name_of(host)!r}: start it with --allow-host NAME", 421)
         site = headers.get("sec-fetch-site", "none")
         navigates = headers.get("sec-fetch-mode") == "navigate"
-        if site not in _OWN and not (scope["method"] in _SAFE and navigates):
+        is_framed = headers.get("sec-fetch-dest", "document") in _FRAMES
+        if site not in _OWN and (is_framed or not (scope["method"] in _SAFE and navigates)):
             return _no("another site may not use this one", 403)
         if scope["method"] not in _SAFE and headers.get("origin", f"http://{host}").split("://")[-1] != host:
             return _no("another site may not change anything here", 403)
@@ -117,7 +119,7 @@ def _no(reason: str, status: int) -> Response:
 
 
 def _same(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.encode(), token.encode())
+    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
 
 
 def _cookie(headers: Headers) -> str:
@@ -131,7 +133,8 @@ def _cookie(headers: Headers) -> str:
 def _name_of(host: str) -> str:
     """A host without its port, in small letters."""
     if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
+        name, end, _ = host[1:].partition("]")
+        return name.lower() if end else ""
     return host.partition(":")[0].rstrip(".").lower()
 
 

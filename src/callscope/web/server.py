@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import ipaddress
+import re
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from callscope.web.app import create_app
 from callscope.web.safety import Access
 from callscope.web.site import TARGET_MS, Site
 
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _ARENA_MAX: Final = -8
 """``M_ARENA_MAX`` of ``malloc.h``."""
 
@@ -51,8 +53,10 @@ def serve(
         ready: told the address once it is listened on; with the token, where one is needed.
 
     Raises:
-        SettingError: the address cannot be listened on.
+        SettingError: the address cannot be listened on, or the token is easily guessed.
     """
+    if token is not None and _TOKEN.fullmatch(token) is None:
+        raise SettingError("--token: write 16 or more letters, digits, - or _, or leave it out for one that is made")
     _share_memory()
     listener = _listen(host, port)
     is_local = _is_loopback(listener.getsockname()[0])

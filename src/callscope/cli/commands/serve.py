@@ -8,7 +8,7 @@ import click
 
 from callscope import config
 from callscope.cli import options
-from callscope.errors import MissingExtraError
+from callscope.errors import MissingExtraError, SettingError
 from callscope.index.place import place_of
 from callscope.query import quantities
 from callscope.report.safe_text import clean
@@ -43,7 +43,11 @@ def command(
     except ModuleNotFoundError as error:
         raise MissingExtraError("dashboard", what="The dashboard") from error
     archive = options.archive(root)
+    if archive.exists() and not archive.is_dir():
+        raise SettingError(f"--root {archive} is no directory")
     target_ms = round(quantities.number(target, field="--target", unit="ms"))
+    if not target_ms:
+        raise SettingError("--target 0: write the wait from which it is trouble, as in 1.5s")
 
     def ready(address: str) -> None:
         click.echo(f"callscope shows {clean(archive)} on {address}  (Ctrl-C ends it)", err=True)

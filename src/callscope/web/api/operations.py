@@ -16,13 +16,15 @@ from callscope.index.error_groups import ErrorGroup
 from callscope.index.figures import Figures
 from callscope.index.index import Freshness
 from callscope.index.search import HitPage
+from callscope.index.spend import Spend
 from callscope.query.language import parse
 from callscope.query.query import CallQuery
 from callscope.report import documents
 from callscope.timeline.summary import summarise
-from callscope.web.api.parameters import AFTER, BY, COUNT, LIMIT, RANGE, RANKED, STAGES, Parameter, Q
+from callscope.web.api.parameters import AFTER, BY, COUNT, LIMIT, RANGE, RANKED, SPEND_BY, STAGES, Parameter, Q
 from callscope.web.asked import ALL, RANGES
 from callscope.web.call.files import call_directory
+from callscope.web.in_progress import LiveCall, live_calls
 from callscope.web.site import Site
 
 Values = Mapping[str, str]
@@ -41,6 +43,28 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
     by: tuple[str, ...]
     rows: tuple[StatsRow, ...]
+
+
+class SpendRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a group of cost lines comes to."""
+
+    key: dict[str, str | int]
+    """By what it is grouped: its value; a period is its first moment in Unix milliseconds."""
+    spend: Spend
+
+
+class Costs(msgspec.Struct, frozen=True, kw_only=True):
+    """Spend by group, in no order."""
+
+    by: tuple[str, ...]
+    rows: tuple[SpendRow, ...]
+
+
+class LiveCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls in progress, newest first, with what happens in each."""
+
+    calls: tuple[LiveCall, ...]
+    total: int
 
 
 class Errors(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,9 +145,23 @@ def search(site: Site, values: Values) -> HitPage:
 def stats(site: Site, values: Values) -> Stats:
     """Figures by group."""
     by = tuple(values["by"].split(",")) if values.get("by") else ()
-    found = site.index.stats(_query(site, values), by=by, stages=values.get("stages") == "1")
+    found = site.index.stats(_query(site, values), by=by, stages=values.get("stages") != "0")
     rows = [StatsRow(key=dict(zip(by, key, strict=True)), figures=figures) for key, figures in found]
     return Stats(by=by, rows=tuple(rows))
+
+
+def cost(site: Site, values: Values) -> Costs:
+    """Spend by group."""
+    by = tuple(values["by"].split(",")) if values.get("by") else ()
+    found = site.index.spend(_query(site, values), by=by)
+    rows = [SpendRow(key=dict(zip(by, key, strict=True)), spend=spend) for key, spend in found]
+    return Costs(by=by, rows=tuple(rows))
+
+
+def live(site: Site, _values: Values) -> LiveCalls:
+    """Calls in progress."""
+    found, total = live_calls(site)
+    return LiveCalls(calls=found, total=total)
 
 
 def errors(site: Site, values: Values) -> Errors:
@@ -214,6 +252,15 @@ OPERATIONS: Final = (
         answer=Stats,
         run=stats,
     ),
+    Operation(
+        path="/cost",
+        name="cost",
+        summary="Spend by group, from cost lines",
+        parameters=(Q, RANGE, SPEND_BY),
+        answer=Costs,
+        run=cost,
+    ),
+    Operation(path="/live", name="live", summary="Calls in progress", parameters=(), answer=LiveCalls, run=live),
     Operation(
         path="/errors",
         name="errors",

@@ -15,6 +15,7 @@ from callscope.query.language import MAX_LIMIT
 from callscope.web.asked import ALL, RANGES
 
 _PERIODS: Final = ("hour", "day", "week", "month")
+SPEND_GROUPS: Final = ("day", "week", "month", "service", "provider", "model", "agent", "version", "environment")
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _GROUP: Final = re.compile(r"label\..+", re.DOTALL)
 _GROUP_SCHEMA: Final = (
@@ -51,7 +52,7 @@ RANKED: Final = Parameter(
     schema={"type": "string", "enum": ["0", "1"], "default": "0"},
 )
 STAGES: Final = Parameter(
-    name="stages", text="Also percentiles of each stage.", schema={"type": "string", "enum": ["0", "1"], "default": "0"}
+    name="stages", text="Also percentiles of each stage.", schema={"type": "string", "enum": ["0", "1"], "default": "1"}
 )
 LIMIT: Final = Parameter(
     name="limit",
@@ -62,6 +63,13 @@ BY: Final = Parameter(
     name="by",
     text=f"Groups, with commas: {', '.join((*_PERIODS, *DIMENSIONS))}, label.<name>.",
     schema={"type": "string", "pattern": _GROUP_SCHEMA},
+)
+
+
+SPEND_BY: Final = Parameter(
+    name="by",
+    text=f"Groups, with commas: {', '.join(SPEND_GROUPS)}.",
+    schema={"type": "string", "pattern": f"^({'|'.join(SPEND_GROUPS)})(,({'|'.join(SPEND_GROUPS)}))*$"},
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -10,33 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from callscope.archive.paths import CALLS
-from callscope.archive.reader import CallRecord, read_call
 from callscope.errors import CallscopeError
-from callscope.index.calls import CallRow
-from callscope.model.call import IN_PROGRESS
-from callscope.model.turn import Turn
-from callscope.query.query import CallQuery, Term
-from callscope.report.going_on import Now, now_of
-from callscope.timeline.summary import summarise
+from callscope.web.in_progress import LiveCall, live_calls
 from callscope.web.news import LISTENERS
 from callscope.web.site import Site
-
-MOST: Final = 50
-"""Calls that are shown with their words; the newest."""
-_LAST_TURNS: Final = 3
-
-
-class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that goes on."""
-
-    row: CallRow
-    now: Now
-    turns: tuple[Turn, ...]
-    """The last ones."""
-    worst_ms: int | None
-    interruptions: int
-    errors: int
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +21,7 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[LiveCall, ...]
     """Stuck ones first, then the newest."""
     total: int
-    """Calls in progress, of which at most `MOST` are shown."""
+    """Calls in progress, of which at most `callscope.web.in_progress.MOST` are shown."""
     now_ms: int
     target_ms: int
 
@@ -53,30 +29,9 @@ class Live(msgspec.Struct, frozen=True, kw_only=True):
 def show(request: Request) -> Response:
     """``GET /live``."""
     site: Site = request.app.state.site
-    now_ms = site.now_ms()
-    in_progress = Term(field="status", op="is", values=(IN_PROGRESS,))
-    found = site.index.calls(CallQuery(terms=(in_progress,), limit=MOST), count=True)
-    calls = [live for row in found.calls if (live := _live(row, site.root, now_ms)) is not None]
-    calls.sort(key=lambda call: not call.now.is_stuck)
-    page = Live(calls=tuple(calls), total=found.total or len(calls), now_ms=now_ms, target_ms=site.target_ms)
+    calls, total = live_calls(site)
+    page = Live(calls=calls, total=total, now_ms=site.now_ms(), target_ms=site.target_ms)
     return site.page(request, "live.html", page, title="Live", current="Live", live="live", styles=("live.css",))
-
-
-def _live(row: CallRow, root: Path, now_ms: int) -> LiveCall | None:
-    """As its files are now; None when it ended since the index was brought up to date."""
-    record: CallRecord = read_call(root / CALLS / row.path, now_ms=now_ms)
-    call = record.call
-    if call.status != IN_PROGRESS:
-        return None
-    timeline = summarise(call.started_at_ms, call.ended_at_ms, record.turns, record.events)
-    return LiveCall(
-        row=row,
-        now=now_of(record, timeline, now_ms=now_ms),
-        turns=record.turns[-_LAST_TURNS:],
-        worst_ms=timeline.worst_wait_ms,
-        interruptions=timeline.interruptions,
-        errors=timeline.facts.errors,
-    )
 
 
 async def stream(request: Request) -> Response:

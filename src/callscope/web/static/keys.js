@@ -21,6 +21,8 @@ function move(by) {
   const link = rows[at].querySelector("a[href]");
   (link ?? rows[at]).focus({ preventScroll: true });
   rows[at].scrollIntoView({ block: "nearest" });
+  // A row of this very page (a turn of a call) is in its address.
+  if (link?.pathname === location.pathname) history.replaceState(history.state, "", link.href);
 }
 
 function open() {
@@ -75,8 +77,15 @@ function escape() {
   if (document.activeElement && isTyping(document.activeElement)) document.activeElement.blur();
 }
 
+// A page without a filter leads to the list that has one.
+function filter() {
+  const box = document.querySelector('input[name="q"]');
+  if (box) box.focus();
+  else follow('[rel~="up"]');
+}
+
 const KEYS = {
-  "/": () => document.querySelector('input[name="q"]')?.focus(),
+  "/": filter,
   j: () => move(1),
   k: () => move(-1),
   o: open,

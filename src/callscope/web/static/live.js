@@ -3,10 +3,11 @@
 
 const about = document.body.dataset.live;
 const channel = new BroadcastChannel("callscope");
-const LEAST_MS = { index: 2000, call: 300, counted: 300 };
+const LEAST_MS = { index: about === "live" ? 300 : 2000, call: 300, counted: 300 };
 const AGAIN_MS = 5000;
 let generation = Number(document.body.dataset.generation || 0);
 let timer = 0;
+let due = 0;
 let busy = false;
 let again = false;
 let last = 0;
@@ -14,6 +15,7 @@ let state = "";
 let ahead = Date.now() - Number(document.body.dataset.now);  // of this clock against the server's
 
 function concerns(name, value) {
+  if (name === "index" && about.startsWith("call:")) return false;  // its rows are told of by themselves, and sooner
   if (name === "index") {
     const is_new = value.generation !== generation;
     generation = value.generation;
@@ -35,8 +37,11 @@ function heard({ name, value }) {
 
 function schedule(least) {
   if (document.hidden) { again = true; return; }
-  if (timer) return;
-  timer = setTimeout(update, Math.max(0, last + least - Date.now()));
+  const wanted = Math.max(Date.now(), last + least);
+  if (timer && wanted >= due) return;
+  clearTimeout(timer);
+  due = wanted;
+  timer = setTimeout(update, due - Date.now());
 }
 
 async function update() {
