@@ -54,20 +54,20 @@ def spent(tmp_path: Path) -> Path:
 def test_providers_stand_dearest_first_beside_the_period_before(spent: Path) -> None:
     output = cost(spent, *PERIOD)
 
-    assert row(output, "deepgram")[1:] == ["$0.3000", "+50", "%", "$0.0750", "$0.1500", "2", "4.0"]
-    assert row(output, "openai")[1:] == ["~$0.1000", "new", "$0.0500", "$0.1000", "1", "2.0"]
+    assert row(output, "deepgram")[1:] == ["$0.300", "+50", "%", "$0.0750", "$0.150", "2", "4.0"]
+    assert row(output, "openai")[1:] == ["~$0.100", "new", "$0.0500", "$0.100", "1", "2.0"]
     assert row(output, "acme")[1:4] == ["unpriced", "new", "–"]
-    assert row(output, "total")[1:] == ["≥", "~$0.4000", "+100", "%", "$0.1000", "$0.2000", "2", "4.0", "1"]
-    assert "≥ ~$0.4000, 1 unpriced · 2 calls · 4.0 minutes" in output
+    assert row(output, "total")[1:] == ["≥", "~$0.400", "+100", "%", "$0.100", "$0.200", "2", "4.0", "1"]
+    assert "≥ ~$0.400, 1 unpriced · 2 calls · 4.0 minutes" in output
     assert "1 of 4 cost lines (25 %), in 1 of 2 calls: callscope prices missing" in output
-    assert "$0.2000 in the equally long period before (+100 % of the known amounts)" in output
+    assert "$0.200 in the equally long period before (+100 % of the known amounts)" in output
 
 
 def test_a_sum_that_is_not_complete_is_never_shown_as_one_that_is(spent: Path) -> None:
     output = cost(spent, *PERIOD, "--by", "call")
 
-    assert row(output, "one")[1:3] == ["≥", "$0.1000"]
-    assert row(output, "two")[1] == "~$0.3000"
+    assert row(output, "one")[1:3] == ["≥", "$0.100"]
+    assert row(output, "two")[1] == "~$0.300"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_call_that_cannot_be_read_is_counted_and_told(tmp_path: Path) -> None:
     done = run_unprivileged("cost", "--root", str(tmp_path), *PERIOD)
 
     assert done.returncode == 4
-    assert "≥ $0.1000, 1 unpriced" in done.stdout
+    assert "≥ $0.100, 1 unpriced" in done.stdout
     assert "locked/metadata.json cannot be read" in done.stderr
 
 
@@ -211,7 +211,7 @@ def test_calls_that_go_on_are_told_and_are_in_no_mean(tmp_path: Path) -> None:
 
     output = cost(tmp_path, "--by", "agent")
 
-    assert row(output, "total")[1:] == ["$0.1000", "new", "$0.0500", "$0.1000", "1", "2.0"]
+    assert row(output, "total")[1:] == ["$0.100", "new", "$0.0500", "$0.100", "1", "2.0"]
     assert "1 call still going on: not counted yet" in output
 
 
@@ -231,7 +231,7 @@ def test_the_review_of_today_has_it_all(tmp_path: Path) -> None:
     output = done.stdout
 
     assert done.stderr == ""
-    assert row(output, "deepgram")[1:] == ["$0.6000", "new", "3.0", "–", "–"]
+    assert row(output, "deepgram")[1:] == ["$0.600", "new", "3.0", "–", "–"]
     assert row(output, "openai")[1:] == ["$0.0100", "new", "–", "12,000", "–"]
     assert row(output, "acme")[1:] == ["unpriced", "new", "–", "–", "345", "1"]
     assert "60 %" in " ".join(row(output, "Deepgram"))

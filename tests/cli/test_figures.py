@@ -8,7 +8,7 @@ from callscope.errors import SettingError
 from callscope.model.wire import parse_ts
 from callscope.query.moments import parse
 from callscope.report import figures
-from callscope.report.money import money
+from callscope.report.money import at_least, money
 
 DASH = "\N{EN DASH}"
 NOW_MS = 1_795_255_200_000  # 2026-11-21T10:00:00Z
@@ -34,10 +34,37 @@ def test_lengths_are_minutes_and_seconds(value: int, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("usd", "shown"),
-    [("0", "$0.00"), ("0.0123", "$0.0123"), ("12.345", "$12.34"), ("1234.5", "$1,234.50"), ("0.0000123", "$0.000012")],
+    [
+        ("0", "$0.00"),
+        ("0.0123", "$0.0123"),
+        ("0.0085", "$0.00850"),
+        ("0.10206", "$0.102"),
+        ("0.000138", "$0.000138"),
+        ("0.0000123456", "$0.0000123"),
+        ("0.009996", "$0.0100"),
+        ("0.9994", "$0.999"),
+        ("0.9996", "$1.00"),
+        ("12.345", "$12.34"),
+        ("1234.5", "$1,234.50"),
+    ],
 )
-def test_small_amounts_keep_four_digits_and_what_is_not_zero_never_reads_as_zero(usd: str, shown: str) -> None:
+def test_below_a_dollar_amounts_have_three_digits_and_what_is_not_zero_never_reads_as_zero(
+    usd: str, shown: str
+) -> None:
     assert money(Decimal(usd), 0) == shown
+
+
+def test_zero_and_something_unpriced_is_no_amount() -> None:
+    assert money(Decimal(0), 1) == "1 unpriced"
+    assert at_least(Decimal(0), 1) == "unpriced"
+    assert at_least(Decimal(0), 0) == "$0.00"
+
+
+def test_a_lower_bound_is_marked_without_its_count_where_there_is_no_room() -> None:
+    assert at_least(Decimal("0.031"), 2) == "≥ $0.0310"
+    assert at_least(Decimal("0.031"), 2, estimated=True) == "≥ ~$0.0310"
+    assert at_least(Decimal("0.031"), 0, estimated=True) == "~$0.0310"
+    assert at_least(None, 2) == "unpriced"
 
 
 def test_a_sum_that_is_not_complete_says_so() -> None:

@@ -296,10 +296,10 @@ def test_people_see_the_sum_with_what_it_lacks_and_the_reasons(tmp_path: Path) -
     file.write_text(json.dumps([{**GPT, "usage": TOKENS}, call]))
     lines = run("price", str(file)).stdout.splitlines()
 
-    assert lines[0] == "1  llm openai gpt-4.1  priced  $0.0020"
+    assert lines[0] == "1  llm openai gpt-4.1  priced  $0.00202"
     assert lines[1].split() == ["USAGE", "BILLED", "UNIT", "PRICE", "AMOUNT", "STATUS"]
     assert lines[2].split() == ["input_tokens", "0.000744", "1M_input_text_tokens", "2", "0.001488", "priced"]
-    assert lines[5] == "2  call  partial  ≥ $0.0020, 1 unpriced"
+    assert lines[5] == "2  call  partial  ≥ $0.00202, 1 unpriced"
     assert "gpt-99" in lines[-1]
 
 
@@ -318,8 +318,9 @@ def test_hostile_names_do_not_reach_the_terminal(tmp_path: Path) -> None:
         ("0.0123", 0, False, "$0.0123"),
         ("1.234", 0, False, "$1.23"),
         ("0", 0, False, "$0.00"),
-        ("0.0000012", 0, False, "$0.0000012"),
-        ("-0.5", 0, False, "-$0.5000"),
+        ("0.0000012", 0, False, "$0.00000120"),
+        ("0", 2, False, "2 unpriced"),
+        ("-0.5", 0, False, "-$0.500"),
         ("0.031", 2, False, "≥ $0.0310, 2 unpriced"),
         ("0.02", 0, True, "~$0.0200"),
         (None, 3, False, "unpriced"),

@@ -39,7 +39,7 @@ def test_the_difference_is_shown_and_the_calls_are_priced_anew(archive: Path, tm
 
     assert done.returncode == 0
     assert "+$0.0942" in done.stdout
-    assert "2 calls: $0.0117 before, $0.2000 now" in done.stdout
+    assert "2 calls: $0.0117 before, $0.200 now" in done.stdout
     assert done.stdout.endswith("2 calls priced anew.\n")
     assert costs(archive) == [0.1, 0.1]
 
@@ -101,5 +101,5 @@ def test_what_was_estimated_is_marked_in_the_table_and_in_the_sums(tmp_path: Pat
 
     done = run("reprice", "--root", str(root), "--prices", str(tmp_path / "prices.toml"))
 
-    assert "~$0.0143  ~$0.1085" in done.stdout
-    assert "1 call: ~$0.0143 before, ~$0.1085 now" in done.stdout
+    assert "~$0.0143  ~$0.108" in done.stdout
+    assert "1 call: ~$0.0143 before, ~$0.108 now" in done.stdout

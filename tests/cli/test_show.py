@@ -260,7 +260,7 @@ def test_the_turns_and_what_is_in_none_of_them_come_to_the_calls_cost(tmp_path: 
 
     page = shown(tmp_path, "call")
 
-    assert any(line.endswith("good day $0.0035") for line in page)
+    assert any(line.endswith("good day $0.00350") for line in page)
     assert "not in a turn: ~$0.0185 (llm, telephony)" in page
     assert any(line.startswith("cost      ~$0.0220 ") for line in page)
 

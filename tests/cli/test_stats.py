@@ -31,9 +31,9 @@ def test_one_page_says_what_calls_come_to(tmp_path: Path) -> None:
 
     assert page["calls"] == "5 · 5 ended, 80 % of them completed"
     assert page["response"] == "p50 700 ms · p95 900 ms · p99 900 ms · n=25"
-    assert page["cut off"] == "20 % of the answers"
+    assert page["interrupted"] == "20 % of the answers"
     assert page["errors"] == "in 20 % of the calls"
-    assert page["cost"] == "$0.1000"
+    assert page["cost"] == "$0.100"
 
 
 def test_fewer_than_20_waits_are_not_enough_for_percentiles(tmp_path: Path) -> None:

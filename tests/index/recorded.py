@@ -48,6 +48,12 @@ class Wait(msgspec.Struct, frozen=True):
     response_ms: int | None = None
     llm_ms: int | None = None
     kind: str = "exchange"
+    silence_ms: int | None = None
+    """Of one that was not answered."""
+
+    @property
+    def waited_ms(self) -> int | None:
+        return self.silence_ms if self.response_ms is None else self.response_ms
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -108,7 +114,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def worst(self) -> float | None:
-        return max((each.response_ms for each in self._said if each.response_ms is not None), default=None)
+        return max((each.waited_ms for each in self._said if each.waited_ms is not None), default=None)
 
     @property
     def exchanges(self) -> int:
@@ -157,8 +163,8 @@ def rows_of(call: Recorded) -> CallRows:
     others = [(kind, text) for kind, text in call.documents if (kind, text) not in turns]
     stages = (None,) * 10
     exchanges = tuple(
-        (seq, each.kind, call.started_at_ms, None, each.response_ms, None, 0, *stages[:4], each.llm_ms, *stages[:5],
-         None, None, None)
+        (seq, each.kind, call.started_at_ms, None, each.response_ms, each.silence_ms, 0, *stages[:4], each.llm_ms,
+         *stages[:5], None, None, None)
         for seq, each in enumerate(call.waits)
     )  # fmt: skip
     return CallRows(
@@ -253,7 +259,7 @@ def _term(call: Recorded, term: Term) -> bool:
 def _numbers(call: Recorded, field: str) -> Sequence[float | None] | None:
     said = [each for each in call.waits if each.kind == "exchange"]
     if field == "wait":
-        return [each.response_ms for each in said]
+        return [each.waited_ms for each in said]
     if field == "stage.llm":
         return [each.llm_ms for each in said]
     if field == "started":

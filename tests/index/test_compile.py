@@ -12,6 +12,7 @@ from recorded import START_MS, Failure, Recorded, Wait, fits, index_of
 
 from callscope.errors import SettingError
 from callscope.index import regex
+from callscope.index.calls import calls
 from callscope.index.compile import FROM, call_numbers, compile_query, documents_of
 from callscope.index.numbers import DOCUMENT_BITS
 from callscope.index.plan import few_calls
@@ -32,6 +33,7 @@ WAITS = st.builds(
     response_ms=st.none() | st.sampled_from([0, 400, 1500, 4000]),
     llm_ms=st.none() | st.sampled_from([100, 900]),
     kind=st.sampled_from(["exchange", "exchange", "greeting"]),
+    silence_ms=st.none() | st.sampled_from([900, 2500]),
 )
 SERVICES = st.lists(
     st.tuples(
@@ -252,6 +254,19 @@ def test_a_greeting_is_no_wait_of_the_caller() -> None:
 
     for field in ("wait", "stage.llm"):
         assert found(db, CallQuery(terms=(Term(field=field, op="present"),))) == set()
+
+
+def test_a_wait_without_an_answer_is_a_wait() -> None:
+    silent = Recorded(name="silent", waits=(Wait(800), Wait(silence_ms=12_000)), unanswered=1)
+    db = index_of([silent, Recorded(name="quick", waits=(Wait(700),))])
+
+    for field, op, value in (("wait", "above", 5_000), ("wait", "is", 12_000), ("worst", "above", 5_000)):
+        assert found(db, CallQuery(terms=(Term(field=field, op=op, values=(value,)),))) == {silent.path}
+    rows = calls(db, CallQuery(sort="worst")).calls
+    assert [(row.call_id, row.worst_ms, row.worst_is_unanswered) for row in rows] == [
+        ("silent", 12_000, True),
+        ("quick", 700, False),
+    ]
 
 
 def test_a_call_of_the_last_moment_of_a_full_second_is_inside_the_range_of_its_time() -> None:

@@ -142,6 +142,8 @@ def test_a_question_that_is_being_answered_is_not_unanswered(db: sqlite3.Connect
 
     assert (alive["status"], alive["exchanges"], alive["unanswered"]) == ("in_progress", 1, 0)
     assert (ended["status"], ended["exchanges"], ended["unanswered"]) == ("completed", 2, 1)
+    assert alive["worst_ms"] == alive["p50_ms"], "the wait that goes on is none yet"
+    assert ended["worst_ms"] > ended["p50_ms"], "a wait without an answer is one"
 
 
 def test_a_row_is_as_wide_as_its_table(db: sqlite3.Connection, tmp_path: Path) -> None:

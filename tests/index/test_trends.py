@@ -162,7 +162,7 @@ def test_groups_by_a_label_have_an_empty_one_for_calls_without_it(way: str) -> N
 def test_groups_by_anything_else_are_an_error_that_says_what_there_is() -> None:
     for name in ("caller", "label.", "minute"):
         with pytest.raises(
-            SettingError, match=rf"no groups by '{name}': write hour, day, week, month, agent, .* label"
+            SettingError, match=rf"no groups by '{name}': write hour, day, week, month, year, agent, .* label"
         ):
             trends(empty_index(), ALL, by=(name,), now_ms=NOW)
 

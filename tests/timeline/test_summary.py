@@ -5,7 +5,7 @@ from typing import Any
 from timeline_script import START, agent, at, caller
 
 from callscope.model.turn import Turn
-from callscope.timeline.summary import Timeline, summarise
+from callscope.timeline.summary import Timeline, summarise, worst_of
 
 
 def turn(ms: int, role: str, index: int, **more: Any) -> Turn:
@@ -23,10 +23,26 @@ def texts(timeline: Timeline) -> list[tuple[int, str, str]]:
 def test_figures_leave_the_greeting_out() -> None:
     timeline = summed(agent(9000, 9500), caller(10_000, 11_000), agent(11_500, 12_000), caller(14_000, 15_000))
     assert timeline.latency == {"p50_ms": 500, "p95_ms": 500, "p99_ms": 500}
-    assert timeline.worst_wait_ms == 500
     assert timeline.unanswered == 1
-    assert timeline.facts.worst_wait_ms == 500
     assert (timeline.facts.answered, timeline.facts.unanswered) == (1, 1)
+
+
+def test_the_worst_wait_is_the_longest_answered_or_not() -> None:
+    answered = summed(agent(9000, 9500), caller(10_000, 11_000), agent(14_000, 15_000), caller(16_000, 17_000))
+    assert answered.worst_wait_ms == 43_000, "from 17 s to the end, without an answer"
+    worst = worst_of(answered.exchanges)
+    assert worst is not None
+    assert (worst.index, worst.response_ms, worst.waited_ms) == (2, None, 43_000)
+    assert answered.latency == {"p50_ms": 3_000, "p95_ms": 3_000, "p99_ms": 3_000}, "of answered waits alone"
+
+    quick = summed(caller(10_000, 11_000), caller(11_500, 12_000), agent(15_000, 60_000))
+    assert quick.worst_wait_ms == 3_000
+
+
+def test_a_greeting_is_no_wait() -> None:
+    timeline = summed([at(0, "client_connected")], agent(9000, 9500))
+    assert timeline.worst_wait_ms is None
+    assert worst_of(timeline.exchanges) is None
 
 
 def test_turns_are_matched_by_their_own_moments_and_by_those_of_their_rows() -> None:

@@ -30,6 +30,11 @@ def site_of(root: Path, *, now_ms: int = NOW_MS, built: bool = True) -> Site:
 
 def dashboard(root: Path, *, now_ms: int = NOW_MS, access: Access | None = None, built: bool = True) -> TestClient:
     """A client that asks as a browser of this machine does."""
-    app = create_app(site_of(root, now_ms=now_ms, built=built), access=access, refreshing=False)
+    return client_of(site_of(root, now_ms=now_ms, built=built), access=access)
+
+
+def client_of(site: Site, *, access: Access | None = None) -> TestClient:
+    """The same of a site that a test has in hand, too."""
+    app = create_app(site, access=access, refreshing=False)
     headers = {"accept": "text/html,*/*"}
     return TestClient(app, base_url="http://127.0.0.1:8765", headers=headers, raise_server_exceptions=False)

@@ -47,10 +47,37 @@ def test_the_first_look_tells_why_it_was_slow_and_what_it_cost(root: Path) -> No
     facts = part(html, "facts")
     assert "completed the caller hung up" in facts
     assert "Worst wait 4.00 s p50 2.40 s, n 2: not enough for p95" in facts
-    assert "Cost ≥ $0.0031, 1 unpriced ≥ $0.0062 a minute" in facts
+    assert "Cost ≥ $0.00310, 1 unpriced ≥ $0.00620 a minute" in facts
     assert "The caller waited 4.00 s; 3.49 s of it was the LLM" in part(html, "problems")
     assert "Where the 4.00 s went · exchange 1" in part(html, "detail")
     assert "no price for it" in part(html, "tabs")
+
+
+def test_the_worst_wait_is_the_longest_also_without_an_answer(root: Path) -> None:
+    silent = [event(20_000, "user_started_speaking"), event(21_000, "user_stopped_speaking")]
+    html = shown(root, record([*exchange(1_000, 4_000), *silent]))
+    assert "Worst wait 9.00 s no answer; 1 turn without an answer; p50 4.00 s, n 1" in part(html, "facts")
+    listed = dashboard(root).get("/calls").text
+    assert re.search(r'class="bad" title="no answer">9.00 s<', listed)
+
+
+def test_the_worst_problems_are_shown_before_the_rest_is_unfolded(root: Path) -> None:
+    rows = [event(number * 100, "barge_in") for number in range(1, 7)]
+    rows += [
+        event(1_000 + number, "error", error_id=str(number), message="no route", recovered=True) for number in (1, 2)
+    ]
+    rows += [*exchange(2_000, 5_000), event(20_000, "user_started_speaking"), event(21_000, "user_stopped_speaking")]
+    problems = re.search(r'<section id="problems".*?</section>', shown(root, record(rows)), re.DOTALL)
+    assert problems is not None
+    first, more = problems[0].split("<details", 1)
+    told = [" ".join(re.sub(r"<[^>]+>", " ", line).split()) for line in re.findall(r"<li.*?</li>", first, re.DOTALL)]
+    moments = [line.split()[0] for line in told]
+    assert len(told) == 6
+    assert moments == sorted(moments)
+    assert "The caller was not answered: nothing was heard for 9.00 s" in told[-1]
+    assert "The caller waited 5.00 s" in told[-2]
+    assert sum("no route" in line for line in told) == 2
+    assert "4 more" in more
 
 
 def test_the_parts_of_the_wait_are_a_table_that_adds_up(root: Path) -> None:
@@ -179,7 +206,7 @@ def test_a_call_in_progress_lives_and_says_what_it_costs_so_far(root: Path) -> N
     answer = dashboard(root, now_ms=START_MS + 9_000).get(address).text
     assert f'data-live="call:{address.removeprefix("/calls/")}"' in answer
     assert "In progress 0:09" in part(answer, "facts")
-    assert "Cost so far $0.0012" in part(answer, "facts")
+    assert "Cost so far $0.00120" in part(answer, "facts")
     assert f'data-since="{START_MS}"' in answer
 
 

@@ -70,8 +70,8 @@ def test_a_row_says_what_stands_out_and_leads_to_the_call(client: TestClient) ->
     assert words(slow).startswith("09:30:00 slow ***4567 front-desk @2.4 0:34 4.12 s $0.0601")
     assert "more than twice the target" in slow
     assert "within the target" in fine
-    assert "above the target" in barged
-    assert "≥ $0.0310, 1 unpriced" in words(fine)
+    assert "no answer" in words(barged), "what the caller said over the answer had none"
+    assert "≥ $0.0310 , 1 unpriced" in words(fine)
     assert all(badge in words(broken) for badge in ("failed", "error 2", "silent", "synthesis failed"))
     assert "interrupted" in words(barged)
     assert "11-20 08:00" in words(barged)
@@ -80,10 +80,32 @@ def test_a_row_says_what_stands_out_and_leads_to_the_call(client: TestClient) ->
     assert 'id="total" data-part>4<' in page
 
 
-def test_what_is_not_known_is_never_0(client: TestClient) -> None:
-    broken = rows(client.get("/calls").text)[2]
+def test_a_row_tells_what_went_wrong_before_why_it_ended(client: TestClient) -> None:
+    cells = re.findall(r'<td class="what.*?</td>', client.get("/calls").text, re.DOTALL)
+    told = [words(cell) for cell in cells]
 
-    assert [words(cell) for cell in re.findall(r'<td class="num[^>]*>.*?</td>', broken)] == [
+    assert 'title="waited 4.12 s · the caller hung up"' in cells[0]
+    assert told == [
+        "waited 4.12 s",
+        "the caller hung up",
+        "synthesis failed · no answer for 31.00 s",
+        "no answer for 27.40 s · interrupted",
+    ]
+
+
+def test_badges_are_those_of_the_call_s_page(client: TestClient) -> None:
+    slow, fine, _, barged = rows(client.get("/calls").text)
+
+    assert '<span class="badge warn">slow</span>' in slow
+    assert "badge warn" not in fine
+    assert '<span class="badge ">interrupted</span>' in barged
+
+
+def test_what_is_not_known_is_never_0(root: Path) -> None:
+    (write_call(root, "unsaid", minutes_ago=1, cost=()) / "events.jsonl").write_text("")
+    unsaid = rows(dashboard(root).get("/calls").text)[0]
+
+    assert [words(cell) for cell in re.findall(r'<td class="num[^>]*>.*?</td>', unsaid)] == [
         "0:34",
         "–",
         "",
@@ -132,7 +154,7 @@ def test_quick_conditions_are_added_once(client: TestClient) -> None:
 
     assert asked(link(page, "wait>1.5s")) == {"q": "failed wait>1.5s"}
     assert "Only calls with </span>failed" not in page
-    assert names(client.get(link(client.get("/calls").text, "wait>1.5s")).text) == ["slow", "barged"]
+    assert names(client.get(link(client.get("/calls").text, "wait>1.5s")).text) == ["slow", "broken", "barged"]
 
 
 def test_headers_sort_both_ways_and_say_so(client: TestClient) -> None:
@@ -144,7 +166,7 @@ def test_headers_sort_both_ways_and_say_so(client: TestClient) -> None:
     worst = link(page, "Worst wait")
     assert asked(worst) == {"q": "sort:-worst"}
     page = client.get(worst).text
-    assert names(page) == ["slow", "barged", "fine", "broken"]
+    assert names(page) == ["broken", "barged", "slow", "fine"]
     assert asked(link(page, "Worst wait")) == {"q": "sort:worst"}
     assert asked(link(page, "Time")) == {}
     assert 'aria-sort="descending"><a href="/calls?q=sort%3Aworst">' in page

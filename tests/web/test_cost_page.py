@@ -53,8 +53,8 @@ def test_each_provider_stands_beside_the_time_before_and_a_missing_price_is_no_z
     rows = table(client.get("/cost?range=7d").text, "Sums by provider")
 
     assert [[row[0], row[1], *row[3:]] for row in rows] == [
-        ["openai", "$0.5000", "83.3 %", "2", "", "$0.2500", "+100 %"],
-        ["deepgram", "$0.1000", "16.7 %", "1", "", "–", "new"],
+        ["openai", "$0.500", "83.3 %", "2", "", "$0.250", "+100 %"],
+        ["deepgram", "$0.100", "16.7 %", "1", "", "–", "new"],
         ["acme", "unpriced", "–", "1", "1 of 1", "–", "new"],
     ]
 
@@ -62,7 +62,7 @@ def test_each_provider_stands_beside_the_time_before_and_a_missing_price_is_no_z
 def test_the_sum_is_a_lower_bound_while_something_has_no_price(client: TestClient) -> None:
     page = client.get("/cost?range=7d").text
 
-    assert "≥ $0.6000" in page
+    assert "≥ $0.600" in page
     assert "of 4 cost lines" in page
     assert link(page, "in 1 of 2 calls") == "/calls?range=7d&q=unpriced%3E0"
 
@@ -71,10 +71,10 @@ def test_every_tab_adds_up_by_what_it_says(client: TestClient) -> None:
     def first_columns(by: str) -> list[tuple[str, str]]:
         return [(row[0], row[1]) for row in table(client.get(f"/cost?range=7d&by={by}").text, f"Sums by {by}")]
 
-    assert first_columns("service") == [("llm", "$0.5000"), ("stt", "$0.1000"), ("tts", "unpriced")]
-    assert first_columns("model")[0] == ("openai gpt-4.1", "$0.5000")
-    assert first_columns("agent") == [("front-desk 2.4", "$0.5000"), ("billing 2.4", "≥ $0.1000")]
-    assert first_columns("day") == [("2026-11-21", "$0.5000"), ("2026-11-19", "≥ $0.1000")]
+    assert first_columns("service") == [("llm", "$0.500"), ("stt", "$0.100"), ("tts", "unpriced")]
+    assert first_columns("model")[0] == ("openai gpt-4.1", "$0.500")
+    assert first_columns("agent") == [("front-desk 2.4", "$0.500"), ("billing 2.4", "≥ $0.100")]
+    assert first_columns("day") == [("2026-11-21", "$0.500"), ("2026-11-19", "≥ $0.100")]
 
 
 def test_a_group_leads_to_its_calls(client: TestClient) -> None:
@@ -108,7 +108,7 @@ def test_the_dearest_call_is_first(client: TestClient) -> None:
     rows = table(client.get("/cost?range=7d").text, "The dearest calls")
 
     assert [row[4] for row in rows] == ["CA1", "CA2"]
-    assert rows[1][0] == "≥ $0.1000"
+    assert rows[1][0] == "≥ $0.100"
 
 
 def test_today_is_compared_with_the_same_hours_of_the_day_before(root: Path) -> None:
@@ -117,8 +117,8 @@ def test_today_is_compared_with_the_same_hours_of_the_day_before(root: Path) -> 
 
     page = " ".join(patient(dashboard(root)).get("/cost").text.split())
 
-    assert "Today until 10:00 UTC</small><strong>$0.5000</strong><em>+150 %" in page
-    assert "$0.2000 by the same time of the day before" in page
+    assert "Today until 10:00 UTC</small><strong>$0.500</strong><em>+150 %" in page
+    assert "$0.200 by the same time of the day before" in page
 
 
 def test_budgets_show_how_far_they_go(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,8 +129,8 @@ def test_budgets_show_how_far_they_go(client: TestClient, tmp_path: Path, monkey
     rows = table(client.get("/cost").text, "Budgets and what is spent of them")
 
     assert [[*row[:4], row[5]] for row in rows] == [
-        ["All of it", "2026-11", "≥ $0.8500", "$0.5000", "over 1 unpriced"],
-        ["OpenAI a call", "CA1", "$0.4000", "$1.00", "ok"],
+        ["All of it", "2026-11", "≥ $0.850", "$0.500", "over 1 unpriced"],
+        ["OpenAI a call", "CA1", "$0.400", "$1.00", "ok"],
     ]
 
 

@@ -11,6 +11,7 @@ from dashboards import NOW_MS, dashboard
 from starlette.testclient import TestClient
 from written_calls import MINUTE_MS, write_call
 
+from callscope.archive.listing import find_call
 from callscope.model.wire import format_ts
 from callscope.web.csv_rows import number_cell, text_cell
 from callscope.web.pages import calls as calls_page
@@ -20,6 +21,8 @@ FORMULAS = (
     "+436641234567",
     "-2+3",
     "@SUM(A1)",
+    "|cmd",
+    "  |cmd",
     "\t=1",
     "\r=1",
     "\n=1",
@@ -109,6 +112,19 @@ def test_a_text_that_could_be_a_formula_gets_an_apostrophe(tmp_path: Path, text:
     for column in ("end_reason", "caller", "error"):
         assert row[column].startswith("'"), column
         assert not {"\x1b", "\u202e", "\r", "\n", "\t"} & set(row[column]), column
+
+
+def test_a_call_is_found_by_its_path_whatever_its_directory_is_called(tmp_path: Path) -> None:
+    path = write_call(tmp_path / "archive", "a-call")
+    name = "100% \u200e\u202eb\n\x1b[31mé"
+    path.rename(path.with_name(name))
+    client = dashboard(tmp_path / "archive")
+
+    [row] = rows_of(client, "/calls.csv")
+
+    assert row["path"].endswith("/100%25 %E2%80%8E%E2%80%AEb%0A%1B[31mé")
+    assert client.get(f"/calls/{row['path']}").status_code == 200
+    assert find_call(tmp_path / "archive", row["path"], now_ms=NOW_MS).name == name
 
 
 @pytest.mark.parametrize("text", ["plain", "a=b", "***4567", "2.4", "ünï 中文 🙂", 'say "hi", twice', ""])

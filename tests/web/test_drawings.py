@@ -81,7 +81,7 @@ def test_a_logarithmic_axis_of_one_value_has_a_length(value: float) -> None:
 @pytest.mark.parametrize(
     ("length_ms", "period"),
     [(HOUR_MS, "hour"), (48 * HOUR_MS, "hour"), (7 * DAY_MS, "day"), (90 * DAY_MS, "day"), (91 * DAY_MS, "week"),
-     (2_000 * DAY_MS, "month")],
+     (2_000 * DAY_MS, "month"), (20_000 * DAY_MS, "year")],
 )  # fmt: skip
 def test_the_longer_the_time_the_longer_its_periods(length_ms: int, period: str) -> None:
     assert period_of(MIDNIGHT_MS, MIDNIGHT_MS + length_ms) == period
@@ -103,8 +103,16 @@ def test_hours_are_counted_from_midnight_which_is_named_by_its_day() -> None:
 
 def test_a_time_that_begins_long_ago_has_few_ticks() -> None:
     axis = time_axis(0, MIDNIGHT_MS)
-    assert axis.period == "month"
+    assert axis.period == "year"
     assert 2 <= len(axis.ticks) <= 8
+
+
+@pytest.mark.parametrize("days_back", [0.04, 2, 2.1, 90, 91, 732, 733, 3_294, 3_295, 20_778])
+def test_no_time_has_more_than_120_periods(days_back: float) -> None:
+    axis = time_axis(MIDNIGHT_MS + HOUR_MS - int(days_back * DAY_MS), MIDNIGHT_MS + HOUR_MS)
+    assert 1 <= len(axis.slots) <= 120
+    assert 1 <= len(axis.ticks) <= 8
+    assert all(before.end_ms == after.start_ms for before, after in pairwise(axis.slots))
 
 
 def test_steps_are_level_and_joined_only_where_both_sides_are_known() -> None:
@@ -121,7 +129,6 @@ def test_steps_of_equal_values_have_nothing_to_join() -> None:
 def test_a_step_is_trouble_only_above_the_limit() -> None:
     drawn = steps([10, 20, 30, 40], days(4).slots, HUNDRED, limit=20)
     assert [level.is_trouble for level in drawn.levels] == [False, False, True, True]
-    assert [rise.is_trouble for rise in drawn.rises] == [False, False, True]
 
 
 def test_parts_of_a_bar_stand_on_each_other() -> None:

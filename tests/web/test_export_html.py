@@ -19,7 +19,7 @@ from callscope.clock import now_ms
 from callscope.errors import NotFoundError, SettingError
 from callscope.web import export as module
 from callscope.web.call.files import address_of
-from callscope.web.call.redacted import redacted
+from callscope.web.call.redacted import redacted, redacted_name
 from callscope.web.export import export_call
 
 HOSTILE = (
@@ -184,6 +184,64 @@ def test_a_redacted_file_holds_nothing_personal(tmp_path: Path) -> None:
     assert PHONE not in export_call(path, now_ms=now_ms, target_ms=1500, version="0", redact=True).name
 
 
+JANE = "jane.doe@example.com-+14155550123"
+OF_JANE = (
+    "jane", "doe", "14155550123", "4155550123", "example.com", "baker", "1980", "94107", "x1234567", "203.0.113",
+    "2001:db8", "864467e46027f25f",
+)  # fmt: skip
+"""What tells of the caller in `janes_call`; the last is of its directory's name."""
+
+
+def janes_call(root: Path) -> Path:
+    logger = CallLogger(root, settings=Settings())
+    call = logger.start_call(JANE, caller="+14155550123", labels={"customer": "Jane Doe", "agent": "front-desk"})
+    call.event("transcript", {"text": "hi, I am Jane, and I live on Baker Street"})
+    for tool, arguments, result in (
+        (
+            "look_up_customer",
+            {"name": "Jane Doe", "dob": "1980-02-03", "item": "shirt"},
+            {"customer_name": "Jane Doe", "address": "12 Baker Street", "orders": [{"ship": {"zip": 94107}}]},
+        ),
+        ("save", '{"firstName":"Jane","passport":"X1234567"}', "saved {'customer_name': 'Jane Doe', 'ok': True}"),
+    ):
+        call.event("tool_call", {"tool_call_id": tool, "name": tool, "arguments": arguments})
+        call.event("tool_result", {"tool_call_id": tool, "name": tool, "result": result, "outcome": "completed"})
+    call.turn("user", f"My name is Jane Doe, born 1980-02-03, at 12 Baker Street. My call is {JANE}.")
+    call.turn("assistant", "Thank you Jane, your shirt is on its way to Baker Street.")
+    stack = 'File "/home/janedoe/bot.py"\nFile "C:\\Users\\Jane Doe\\bot.py"\n/Users/janedoe/bot.py'
+    call.error("no answer for JANE from 203.0.113.7 and 2001:db8::7", stack=stack)
+    call.end(reason="jane.doe@example.com hung up")
+    logger.close()
+    assert call.path is not None
+    return call.path
+
+
+def test_nothing_in_a_redacted_file_or_in_its_name_tells_who_called(tmp_path: Path) -> None:
+    path = janes_call(tmp_path / "archive")
+
+    plain = export_call(path, now_ms=now_ms, target_ms=1500, version="0")
+    made = export_call(path, now_ms=now_ms, target_ms=1500, version="0", redact=True)
+
+    shown = re.sub(r"<style>.*?</style>", "", made.text, flags=re.DOTALL).lower()
+    for word in OF_JANE[:-1]:
+        assert word in plain.text.lower(), word
+    for word in (*OF_JANE, path.name.lower()):
+        assert word not in shown, word
+        assert word not in made.name, word
+    assert re.fullmatch(r"call-\d{4}-\d\d-\d\d-[0-9a-f]{8}-redacted\.html", made.name)
+    assert f"<title>Call {made.name.removesuffix('-redacted.html')} " in made.text
+    for kept in ("shirt", "look_up_customer", "front-desk", "[name]", "[address]", "/home/[user]/bot.py", "***0123"):
+        assert kept in made.text, kept
+    assert "read it before you send it" in made.text
+
+
+def test_the_name_of_a_redacted_file_tells_calls_apart_and_stays_the_same(tmp_path: Path) -> None:
+    one, other = (read_call(janes_call(tmp_path / each), now_ms=now_ms()).call for each in ("a", "b"))
+
+    assert redacted_name(one) == redacted_name(one)
+    assert redacted_name(one) != redacted_name(other)  # the same id and day, another writer: nobody can compute it
+
+
 def test_a_file_that_is_not_redacted_holds_the_words_of_its_archive(tmp_path: Path) -> None:
     text = made(record(tmp_path, PERSONAL))
 
@@ -236,8 +294,9 @@ def test_the_dashboard_gives_the_same_file_to_keep(tmp_path: Path) -> None:
 
     answer = dashboard(tmp_path / "archive").get(f"{address_of(path)}/export.html?redact=1")
 
+    name = f"{redacted_name(read_call(path, now_ms=now_ms()).call)}-redacted"
     assert answer.status_code == 200
-    assert answer.headers["content-disposition"] == "attachment; filename*=utf-8''CA1.html"
+    assert answer.headers["content-disposition"] == f"attachment; filename*=utf-8''{name}.html"
     assert "Redacted:" in answer.text
     assert MAIL not in answer.text
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
-from dashboards import dashboard, site_of
+from dashboards import client_of, dashboard, site_of
 from pages_read import patient, table
 from plain_files import DAY_MS, put
 from starlette.testclient import TestClient
@@ -89,7 +90,7 @@ def test_an_archive_that_was_deleted_gives_a_page_that_says_so(root: Path) -> No
 
     answer = client.get("/health")
 
-    assert answer.status_code == 200
+    assert answer.status_code == 503
     assert "Something is wrong" in answer.text
     assert f"there is no directory {root}" in answer.text
 
@@ -126,3 +127,29 @@ def test_words_of_calls_are_text(root: Path) -> None:
     assert "<script>alert" not in page
     assert "<i>" not in page
     assert "<b>bold" not in page
+
+
+def test_what_could_not_be_read_is_something_wrong(tmp_path: Path) -> None:
+    (put(tmp_path / "archive", "CA1") / "events.jsonl").write_text("{half")
+    page = " ".join(show(tmp_path / "archive").split())
+    assert "Something is wrong" in page
+    assert "1 problem in the files of 1 call" in page
+
+
+def test_a_place_that_cannot_be_listed_is_something_wrong(tmp_path: Path) -> None:
+    put(tmp_path / "archive", "CA1")
+    site = site_of(tmp_path / "archive")
+    client = client_of(site)
+    assert "Nothing is wrong" in patient(client).get("/health").text
+    site.refresher.progress = msgspec.structs.replace(site.refresher.progress, problems=("a day cannot be listed",))
+    assert "Something is wrong" in client.get("/health").text
+
+
+def test_the_calls_by_status_are_those_of_the_list(tmp_path: Path) -> None:
+    put(tmp_path / "archive", "CA1")
+    site = site_of(tmp_path / "archive")
+    client = client_of(site)
+    assert "1 completed" in patient(client).get("/health").text
+    put(tmp_path / "archive", "CA2", status="failed")
+    site.refresher.refresh()
+    assert "1 failed" in client.get("/health").text

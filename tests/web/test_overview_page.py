@@ -96,7 +96,9 @@ def test_without_calls_before_nothing_is_compared() -> None:
         (100, 100, "±0 %"),
         (5, 0, ""),
         (5, None, ""),
-        (8_200, 100, "82 times before"),
+        (1_000, 100, "+900 %"),
+        (1_101, 100, "> +999 %"),
+        (8_200, 100, "> +999 %"),
     ],
 )
 def test_a_difference_is_told_in_the_words_that_say_most(now: float, before: float | None, words: str) -> None:
@@ -185,8 +187,7 @@ def test_a_budget_near_its_limit_is_a_problem(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "budgets.toml").write_text('schema = 1\n[[budget]]\nname = "all day"\nusd = "1"\nper = "day"\n')
     monkeypatch.setenv("CALLSCOPE_BUDGETS", str(tmp_path / "budgets.toml"))
     assert any(
-        line.startswith("budget all day: $0.9000 of $1.00 per day 90 %")
-        for line in problems(page(tmp_path / "archive"))
+        line.startswith("budget all day: $0.900 of $1.00 per day 90 %") for line in problems(page(tmp_path / "archive"))
     )
 
 
@@ -200,7 +201,7 @@ def test_every_drawing_has_the_same_numbers_as_a_table(tmp_path: Path) -> None:
     assert days["Fri 20 Nov 2026"] == ["0", "0", "0", "0", "0"]
     assert days["Thu 19 Nov 2026"] == ["0", "0", "0", "0", "1"]
     money = {row[0]: row[1:] for row in table(html, "Spend by day")}
-    assert money["Sat 21 Nov 2026"] == ["≥ $0.2500, 1 unpriced", "$0.2500"]
+    assert money["Sat 21 Nov 2026"] == ["≥ $0.250, 1 unpriced", "$0.250"]
     assert {row[0]: row[1:] for row in table(html, "Response latency by day")}["Sat 21 Nov 2026"] == [
         "1", "not enough", "not enough", "not enough",
     ]  # fmt: skip
@@ -256,3 +257,21 @@ def test_what_others_said_is_text_and_nothing_else(tmp_path: Path) -> None:
         assert "\x1b" not in html
         assert "\u202e" not in html
         assert "style=" not in html
+
+
+def test_a_p95_above_the_target_keeps_its_colour_and_is_hatched(tmp_path: Path) -> None:
+    for number in range(20):
+        write_call(tmp_path / "archive", f"slow-{number}", wait_ms=4_000, minutes_ago=60 + number)
+    html = page(tmp_path / "archive")
+    assert re.search(r'<rect class="over" [^>]*fill="url\(#over-latency\)"', html)
+    assert "p95 above it" in html
+    assert not re.search(r'<line class="over"', html)
+    assert "p95 above it" not in page(tmp_path / "archive", "/?range=1h")
+
+
+def test_a_call_of_1970_makes_a_page_of_years(tmp_path: Path) -> None:
+    write_call(tmp_path / "archive", "now", cost=("0.25",))
+    write_call(tmp_path / "archive", "then", minutes_ago=56 * 365 * DAY_MIN, cost=("0.25",))
+    html = page(tmp_path / "archive", "/?range=all")
+    assert len(table(html, "Calls by year")) <= 120
+    assert ["2026", "1", "0", "0", "0", "0"] in [[row[0], *row[1:]] for row in table(html, "Calls by year")]

@@ -22,8 +22,8 @@ def test_every_turn_is_there_with_its_moment_and_who_spoke() -> None:
 
 def test_an_answer_shows_its_wait_and_its_cost_and_whether_it_was_slow() -> None:
     quick, slow = [row for row in rows(slow_call()) if row.who == "Agent"]
-    assert (quick.wait_ms, quick.is_slow, quick.cost) == (800, False, "$0.0011")
-    assert (slow.wait_ms, slow.is_slow, slow.cost) == (4_000, True, "≥ $0.0020")
+    assert (quick.wait_ms, quick.is_slow, quick.cost) == (800, False, "$0.00110")
+    assert (slow.wait_ms, slow.is_slow, slow.cost) == (4_000, True, "≥ $0.00200")
     assert slow.wait_href == "?exchange=1#at"
 
 
@@ -35,13 +35,13 @@ def test_words_that_were_not_heard_are_apart_from_those_that_were() -> None:
 
 def test_words_heard_that_are_not_the_beginning_are_told_in_full() -> None:
     other = turn(0, 1, "assistant", "We deliver.", interrupted=True, heard="You deliver")
-    assert words_of(other) == ("We deliver.", "", "cut off; heard: You deliver")
+    assert words_of(other) == ("We deliver.", "", "interrupted; heard: You deliver")
 
 
 def test_words_that_were_kept_off_the_disk_are_said_to_be() -> None:
     off = [turn(0, 0, "assistant", None, text_length=12), turn(900, 1, "user", None, interrupted=True, heard="")]
     assert words_of(off[0]) == ("", "", "words not recorded, 12 characters")
-    assert words_of(off[1]) == ("", "", "cut off, not heard, words not recorded")
+    assert words_of(off[1]) == ("", "", "interrupted, not heard, words not recorded")
     assert page(record(turns=off)).transcript.is_kept_off
     assert not page(slow_call()).transcript.is_kept_off
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from call_scenes import slow_call, write
-from dashboards import dashboard, site_of
+from dashboards import client_of, dashboard, site_of
 
 
 @pytest.fixture
@@ -49,3 +49,45 @@ def test_that_the_archive_was_read_is_told_also_when_nothing_is_in_it(root: Path
     assert told > before
     assert site.refresher.refresh()
     assert site.refresher.progress.generation == told
+
+
+@pytest.mark.parametrize("is_index_beside", [False, True])
+@pytest.mark.parametrize("page", ["/", "/live", "/calls", "/latency", "/cost", "/errors", "/calls/2026/11/21/slow"])
+def test_while_the_archive_is_gone_every_page_says_so_and_it_recovers(
+    page: str, root: Path, *, is_index_beside: bool
+) -> None:
+    write(root, slow_call())
+    site = site_of(root)
+    client = client_of(site)
+    assert "is gone" not in client.get("/").text
+
+    root.rename(root.parent / "elsewhere")
+    if not is_index_beside:
+        (root.parent / "index.sqlite").rename(root.parent / "elsewhere.sqlite")
+    for _ in range(2):
+        answer = client.get(page)
+        assert answer.status_code == 503
+        assert "The archive is gone" in answer.text
+        assert "PATTER_LOG_DIR" not in answer.text
+        site.refresher.refresh()
+    assert "could not be read" in client.get(page).text
+    assert client.get("/health").status_code == 503
+
+    (root.parent / "elsewhere").rename(root)
+    if not is_index_beside:
+        (root.parent / "elsewhere.sqlite").rename(root.parent / "index.sqlite")
+    site.refresher.refresh()
+    assert "is gone" not in client.get("/").text
+    assert "data-row" in client.get("/calls").text
+
+
+def test_open_pages_are_told_that_the_archive_is_gone_and_that_it_is_back(root: Path) -> None:
+    site = site_of(root)
+    told = [site.refresher.progress.generation]
+    for here, there in ((root, root.parent / "elsewhere"), (root.parent / "elsewhere", root)):
+        here.rename(there)
+        for _ in range(2):
+            site.refresher.refresh()
+            told.append(site.refresher.progress.generation)
+    first = told[0]
+    assert told == [first, first + 1, first + 1, first + 2, first + 2]

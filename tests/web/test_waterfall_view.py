@@ -140,7 +140,7 @@ def test_what_an_exchange_used_and_cost_is_told() -> None:
     told = {each.name: each.quantities for each in shown.used}
     assert told == {"STT deepgram nova-3": "2.2 s of sound", "LLM openai gpt-4.1-mini": "40 tokens in, 4 out"}
     assert shown.cost is not None
-    assert (shown.cost.words, shown.cost.unpriced) == ("≥ $0.0020", 1)
+    assert (shown.cost.words, shown.cost.unpriced) == ("≥ $0.00200", 1)
 
 
 def test_a_call_without_events_is_explained_as_far_as_its_turns_tell() -> None:

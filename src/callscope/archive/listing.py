@@ -17,6 +17,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -119,7 +120,8 @@ def find_call(root: Path, call: str, *, now_ms: int) -> Path:
 
     Args:
         root: the archive.
-        call: its id, the name of its directory, the beginning of either, or its place as ``2026/11/21/name``.
+        call: its id, the name of its directory, the beginning of either, or its place as ``2026/11/21/name``, also
+            percent-encoded as an address or a CSV file has it.
         now_ms: Unix milliseconds.
 
     Raises:
@@ -127,7 +129,7 @@ def find_call(root: Path, call: str, *, now_ms: int) -> Path:
         UnreadableError: a directory may not be read.
     """
     require_root(root)
-    placed = _by_place(root, call)
+    placed = _by_place(root, call) or _by_place(root, unquote(call, errors="surrogateescape"))
     if placed is not None:
         return placed
     paths = list(call_paths(root))

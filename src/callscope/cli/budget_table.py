@@ -11,7 +11,7 @@ from callscope.cli import columns
 from callscope.cli.columns import Column
 from callscope.prices.budget import State
 from callscope.report.budgets import Budgets
-from callscope.report.money import money
+from callscope.report.money import at_least, money
 from callscope.report.safe_text import clean
 
 _WIDE: Final = 96
@@ -40,9 +40,7 @@ def render(console: Console, budgets: Budgets) -> None:
 
 
 def _spent(state: State) -> Text:
-    if state.unpriced:
-        return Text(f"≥ {money(state.spent_usd, 0)}", style="yellow")
-    return Text(money(state.spent_usd, 0))
+    return Text(at_least(state.spent_usd, state.unpriced), style="yellow" if state.unpriced else "")
 
 
 def _bar(state: State, width: int) -> Text:

@@ -20,7 +20,7 @@ from callscope.model.exchange import Exchange
 from callscope.report import figures
 from callscope.report.money import money
 from callscope.report.safe_text import clean
-from callscope.timeline.summary import Timeline
+from callscope.timeline.summary import Timeline, worst_of
 
 _FACTS_WIDTH: Final = 9
 _LEAST_REST: Final = Decimal("0.000001")
@@ -81,12 +81,14 @@ def _head(console: Console, record: CallRecord, timeline: Timeline) -> None:
 
 
 def _waits(timeline: Timeline) -> list[str]:
-    waited = [each for each in timeline.exchanges if each.kind == "exchange" and each.response_ms is not None]
-    if not waited:
+    worst = worst_of(timeline.exchanges)
+    if worst is None:
         return [figures.UNKNOWN]
-    worst = max(waited, key=lambda each: each.response_ms or 0)
-    values = [each.response_ms for each in waited if each.response_ms is not None]
-    return [f"worst {figures.wait(worst.response_ms)} (exchange {worst.index})", figures.percentiles(values)]
+    answer = "" if worst.response_ms is not None else ", no answer"
+    answered = [each.response_ms for each in timeline.exchanges if each.kind == "exchange"]
+    values = [response_ms for response_ms in answered if response_ms is not None]
+    longest = f"worst {figures.wait(worst.waited_ms)} (exchange {worst.index}{answer})"
+    return [longest, figures.percentiles(values)] if values else [longest]
 
 
 def _trouble(timeline: Timeline) -> list[str]:

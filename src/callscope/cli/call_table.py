@@ -16,7 +16,7 @@ from callscope.model import call as words
 from callscope.model.call import Call
 from callscope.model.cost import ERROR
 from callscope.report import figures
-from callscope.report.money import money
+from callscope.report.money import at_least
 from callscope.report.safe_text import clean
 
 STATUS_STYLES: Final = {
@@ -79,8 +79,8 @@ def _cost(call: Call) -> Text:
             return Text("not priced", style="bold red")
         unknown = call.callscope.get("unpriced") or spend.source == RECORDED
         return Text("unpriced" if unknown else figures.UNKNOWN, style="dim")
-    shown = money(usd, 0, estimated=record_table.is_estimated(cost))
-    return Text(f"≥ {shown}", style="yellow") if cost.unpriced else Text(shown)
+    shown = at_least(usd, cost.unpriced, estimated=record_table.is_estimated(cost))
+    return Text(shown, style="yellow" if cost.unpriced else "")
 
 
 def _has_cost_problem(call: Call) -> bool:

@@ -27,7 +27,7 @@ _WORDS: Final = {
 """What b is when its figure is lower, and when it is higher."""
 _NAMES: Final = {
     "completion": "completed",
-    "interruption_rate": "cut off",
+    "interruption_rate": "interrupted",
     "error_rate": "calls with errors",
     "cost": "cost of a call",
 }

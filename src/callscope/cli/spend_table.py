@@ -12,7 +12,7 @@ from rich.text import Text
 from callscope.cli import columns
 from callscope.cli.columns import Column
 from callscope.report import figures
-from callscope.report.money import money
+from callscope.report.money import at_least, money
 from callscope.report.safe_text import clean
 from callscope.report.spend import COLUMNS, Key, Report, Row, Sum
 
@@ -101,8 +101,9 @@ def dollars(value: Sum) -> Text:
     """``$1.23``; ``≥ $1.23`` where something has no amount, ``~$1.23`` where something was assumed."""
     if value.usd is None:
         return Text("unpriced" if value.lines else figures.UNKNOWN, style="yellow" if value.lines else "dim")
-    known = money(value.usd, 0, estimated=value.estimated)
-    return Text(f"≥ {known}", style="yellow") if value.unpriced else Text(known)
+    return Text(
+        at_least(value.usd, value.unpriced, estimated=value.estimated), style="yellow" if value.unpriced else ""
+    )
 
 
 def change(row: Row) -> Text:

@@ -19,7 +19,7 @@ from callscope.index.trends import Key
 from callscope.model.wire import format_ts
 from callscope.query.query import STAGES
 from callscope.report import figures
-from callscope.report.money import money
+from callscope.report.money import at_least
 from callscope.report.safe_text import clean
 
 Rows = Sequence[tuple[Key, Figures]]
@@ -32,9 +32,9 @@ _WAITS_NAME: Final = f"{'P50':>{_WAIT}}{'P95':>{_WAIT + 1}}{'P99':>{_WAIT + 1}}{
 _BAR: Final = 20
 _LEAST_BAR: Final = 6
 _GAP: Final = 2
-_PERIOD_NAMES: Final = {"hour": "HOUR UTC", "day": "DAY", "week": "WEEK FROM", "month": "MONTH"}
-_WRITTEN: Final = {"hour": slice(0, 16), "day": slice(0, 10), "week": slice(0, 10), "month": slice(0, 7)}
-_EACH: Final = {"hour": "an hour", "day": "a day", "week": "a week", "month": "a month"}
+_PERIOD_NAMES: Final = {"hour": "HOUR UTC", "day": "DAY", "week": "WEEK FROM", "month": "MONTH", "year": "YEAR"}
+_WRITTEN: Final = {"hour": slice(0, 16), "day": slice(0, 10), "week": slice(0, 10), "month": slice(0, 7), "year": slice(0, 4)}
+_EACH: Final = {"hour": "an hour", "day": "a day", "week": "a week", "month": "a month", "year": "a year"}
 _PERCENT: Final = 100
 _FEW_PERCENT: Final = 10
 _MANY: Final = 10_000
@@ -114,8 +114,8 @@ def cost(value: Figures) -> Text:
         return Text(
             "unpriced" if value.unpriced_calls else figures.UNKNOWN, style="yellow" if value.unpriced_calls else ""
         )
-    known = money(Decimal(str(round(value.cost_usd, 9))), 0)
-    return Text(f"≥ {known}", style="yellow") if value.unpriced_calls else Text(known)
+    known = at_least(Decimal(str(round(value.cost_usd, 9))), value.unpriced_calls)
+    return Text(known, style="yellow" if value.unpriced_calls else "")
 
 
 def group_name(name: str, part: str | int) -> Text:
@@ -146,7 +146,7 @@ def _facts(value: Figures) -> list[tuple[str, str]]:
             f"{value.minutes:,.1f} minutes · {_count(value.turns, 'turn')} · {_count(value.exchanges, 'exchange')}",
         ),
         ("response", told),
-        ("cut off", f"{share(value.interruption_rate)} of the answers"),
+        ("interrupted", f"{share(value.interruption_rate)} of the answers"),
         ("no answer", f"{value.unanswered:,} of {_count(value.exchanges, 'exchange')}"),
         ("errors", f"in {share(value.error_rate)} of the calls"),
         ("cost", priced),
@@ -171,7 +171,7 @@ def _figures(values: Sequence[Figures]) -> list[_Figure]:
         column("MINUTES", 4, [Text(f"{value.minutes:,.1f}") for value in values]),
         column("DONE", 6, [Text(share(value.completion)) for value in values]),
         column(_WAITS_NAME, 9, [waits(value.response) for value in values]),
-        column("CUT OFF", 5, [Text(share(value.interruption_rate)) for value in values]),
+        column("INTERRUPTED", 5, [Text(share(value.interruption_rate)) for value in values]),
         column("ERRORS", 7, [Text(share(value.error_rate)) for value in values]),
         column("COST", 8, [cost(value) for value in values]),
         column("CALLS/MIN", 3, [Text(_rate(value.calls_per_minute)) for value in values]),

@@ -14,7 +14,7 @@ from callscope.model.event import Event
 from callscope.model.exchange import Exchange
 from callscope.model.turn import Turn
 from callscope.report import figures
-from callscope.report.money import money
+from callscope.report.money import at_least
 from callscope.report.safe_text import clean
 from callscope.timeline.latency import response_of_row
 from callscope.timeline.summary import recoveries
@@ -157,11 +157,9 @@ def _cost(turn: Turn) -> Text:
     """What the turn cost; ``≥`` where something in it has no price."""
     if not turn.cost:
         return Text()
-    usd, unpriced = figures.known(turn.cost.get("total")), turn.cost.get("unpriced")
-    if usd is None or (unpriced and not usd):
-        return Text("unpriced")
-    shown = money(Decimal(str(usd)), 0, estimated=bool(turn.cost.get("estimated")))
-    return Text(f"≥ {shown}" if unpriced else shown)
+    usd = figures.known(turn.cost.get("total"))
+    known = None if usd is None else Decimal(str(usd))
+    return Text(at_least(known, bool(turn.cost.get("unpriced")), estimated=bool(turn.cost.get("estimated"))))
 
 
 def _value(value: object, *, none: str = figures.UNKNOWN) -> str:

@@ -85,6 +85,9 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     p95_ms: float | None
     p99_ms: float | None
     worst_ms: float | None
+    """The longest that the caller waited in an exchange, answered or not."""
+    worst_is_unanswered: bool
+    """That wait ended without an answer."""
     cost_usd: float | None
     """The sum of what is known; a lower bound where ``unpriced`` is above 0."""
     cost_status: str | None
@@ -95,6 +98,8 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     """Why it ended."""
     error: str | None
+    error_pattern: str | None
+    """Of the first error that nothing recovered from: its message without its variable parts."""
 
 
 class CallPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +140,20 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 
 _OF_DIMENSIONS: Final = frozenset({"agent", "version", "provider", "model", "mode", "environment"})
-_RENAMED: Final = {"recorded": "c.has_recording", "reason": "c.end_reason"}
+_IS_UNANSWERED: Final = (
+    "c.unanswered > 0 AND EXISTS (SELECT 1 FROM exchange WHERE call = c.id AND kind = 'exchange' "
+    "AND response_ms IS NULL AND silence_ms >= c.worst_ms)"
+)
+_ERROR_PATTERN: Final = (
+    "CASE WHEN c.errors > 0 THEN "
+    "(SELECT pattern FROM error WHERE call = c.id AND NOT recovered ORDER BY seq LIMIT 1) END"
+)
+_RENAMED: Final = {
+    "recorded": "c.has_recording",
+    "reason": "c.end_reason",
+    "worst_is_unanswered": _IS_UNANSWERED,
+    "error_pattern": _ERROR_PATTERN,
+}
 _COLUMNS: Final = ", ".join(
     _RENAMED.get(name, f"d.{name}" if name in _OF_DIMENSIONS else f"c.{name}") for name in CallRow.__struct_fields__
 )
@@ -312,7 +330,8 @@ def page_after(
 def row_of(values: tuple[Any, ...]) -> CallRow:
     """A row of the columns of a page."""
     fields = dict(zip(CallRow.__struct_fields__, values, strict=True))
-    fields["recorded"] = bool(fields["recorded"])
+    for flag in ("recorded", "worst_is_unanswered"):
+        fields[flag] = bool(fields[flag])
     return CallRow(**fields)
 
 

@@ -28,7 +28,7 @@ from callscope.model.turn import Turn
 from callscope.model.usage import sum_usage
 from callscope.query.query import STAGES
 from callscope.timeline.outcome import describe_error
-from callscope.timeline.summary import Folded, fold_whole, recoveries
+from callscope.timeline.summary import Folded, fold_whole, recoveries, settled, worst_of
 
 Value = str | int | float | None
 Row = tuple[Value, ...]
@@ -109,9 +109,7 @@ def rows_of(record: CallRecord, *, path: str, stamp: str) -> CallRows:
     call = record.call
     started_at_ms = call.started_at_ms if call.started_at_ms is not None else day_of(call.path) or 0
     timeline = fold_whole(call.started_at_ms, call.ended_at_ms, record.turns, record.events)
-    exchanges = timeline.exchanges
-    if call.status == IN_PROGRESS and exchanges and exchanges[-1].answered_at_ms is None:
-        exchanges = exchanges[:-1]  # it is being answered
+    exchanges = timeline.exchanges if call.status != IN_PROGRESS else settled(timeline.exchanges)
     events = _Events(record.events)
     names = events.names
     errors = tuple(_errors(record, events, started_at_ms))
@@ -129,7 +127,7 @@ def rows_of(record: CallRecord, *, path: str, stamp: str) -> CallRows:
             *_counts(exchanges),
             timeline.interruptions,
             len(errors),
-            *_figures(timeline, spend, call),
+            *_figures(timeline, exchanges, spend, call),
             len(record.problems),
             storable(stamp),
         ),
@@ -170,12 +168,13 @@ def _of_envelope(call: Call) -> Row:
     )
 
 
-def _figures(timeline: Folded, spend: CallSpend, call: Call) -> Row:
+def _figures(timeline: Folded, exchanges: Sequence[Exchange], spend: CallSpend, call: Call) -> Row:
     latency: Mapping[str, Any] = timeline.latency or call.latency or {}
     cost = spend.cost
+    worst = worst_of(exchanges)
     return (
         *[_real(latency.get(name)) for name in _LATENCIES],
-        _real(timeline.worst_wait_ms),
+        None if worst is None else _real(worst.waited_ms),
         _real(cost.usd),
         cost.status if spend.lines else None,
         cost.unpriced,

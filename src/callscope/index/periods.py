@@ -1,4 +1,4 @@
-"""Hours, days, weeks and months in UTC, and how a stretch of time is made of them. Unix milliseconds throughout."""
+"""Hours, days, weeks, months and years in UTC, and how times are made of them. Unix milliseconds throughout."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final, Literal, NamedTuple
 
 from callscope.model.wire import LAST_MS
 
-Period = Literal["hour", "day", "week", "month"]
+Period = Literal["hour", "day", "week", "month", "year"]
 """Weeks begin on Monday."""
 
-PERIODS: Final[tuple[Period, ...]] = ("hour", "day", "week", "month")
+PERIODS: Final[tuple[Period, ...]] = ("hour", "day", "week", "month", "year")
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 
 _FIXED_MS: Final = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS}
 _FIRST_MONDAY_MS: Final = 4 * DAY_MS
-_LONGEST_MONTH_MS: Final = 31 * DAY_MS
+_LONGEST_MS: Final = {"month": 31 * DAY_MS, "year": 366 * DAY_MS}
 
 
 class Segment(NamedTuple):
@@ -35,13 +35,17 @@ def start_of(period: Period, moment_ms: int) -> int:
     """The first moment of the period that a moment is in."""
     if period == "month":
         return _start_of_month(moment_ms - moment_ms % DAY_MS)
+    if period == "year":
+        return _start_of_year(moment_ms - moment_ms % DAY_MS)
     length_ms = _FIXED_MS[period]
     return moment_ms - (moment_ms - (_FIRST_MONDAY_MS if period == "week" else 0)) % length_ms
 
 
 def end_of(period: Period, start_ms: int) -> int:
     """The first moment after the period that begins at ``start_ms``."""
-    return _end_of_month(start_ms) if period == "month" else start_ms + _FIXED_MS[period]
+    if period in _LONGEST_MS:
+        return start_of(period, start_ms + _LONGEST_MS[period])
+    return start_ms + _FIXED_MS[period]
 
 
 def segments(since_ms: int | None, until_ms: int | None, *, by_hour: bool) -> list[Segment]:
@@ -82,8 +86,9 @@ def _start_of_month(day_ms: int) -> int:
     return round(day.replace(day=1).timestamp() * 1000)
 
 
-def _end_of_month(start_ms: int) -> int:
-    return start_of("month", start_ms + _LONGEST_MONTH_MS)
+@lru_cache(maxsize=4096)
+def _start_of_year(day_ms: int) -> int:
+    return round(_date(day_ms).replace(month=1, day=1).timestamp() * 1000)
 
 
 def _date(moment_ms: int) -> datetime:

@@ -39,10 +39,10 @@ CREATE TABLE call (
     unanswered INTEGER NOT NULL,        -- exchanges in which the caller heard nothing back
     interruptions INTEGER NOT NULL,     -- answers that the caller cut off
     errors INTEGER NOT NULL,
-    p50_ms REAL,                        -- response latency of this call
+    p50_ms REAL,                        -- response latency of this call: of answered waits alone
     p95_ms REAL,
     p99_ms REAL,
-    worst_ms REAL,
+    worst_ms REAL,                      -- the longest that the caller waited in an exchange, answered or not
     cost_usd REAL,                      -- the sum of what is known; a lower bound where unpriced > 0
     cost_status TEXT,                   -- priced, estimated, partial, unpriced, not_billed, error
     unpriced INTEGER NOT NULL,          -- cost lines without an amount

@@ -66,3 +66,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """`Turn.turn_index` of the agent's (first) turn in this exchange."""
     silence_ms: int | None = None
     """For an unanswered exchange: how long nothing was heard, until the caller spoke again or the call ended."""
+
+    @property
+    def waited_ms(self) -> int | None:
+        """How long the caller waited, answered or not; None when that is unknown."""
+        return self.response_ms if self.response_ms is not None else self.silence_ms

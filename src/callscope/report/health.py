@@ -137,6 +137,12 @@ def examine(
     return msgspec.structs.replace(health, notes=tuple(_notes(health)), troubles=tuple(_troubles(health)))
 
 
+def renewed(health: Health, *, by_status: Mapping[str, int], unclosed: int) -> Health:
+    """The same with other numbers of calls, see `Survey`, and what they mean."""
+    health = msgspec.structs.replace(health, calls=dict(sorted(by_status.items())), unclosed=unclosed)
+    return msgspec.structs.replace(health, notes=tuple(_notes(health)), troubles=tuple(_troubles(health)))
+
+
 def obstacle(root: Path) -> str | None:
     """Why this process cannot keep calls there; None when it can. Makes nothing that stays."""
     path = root.absolute()

@@ -367,7 +367,6 @@ class Fold:
     def _append(self, exchange: Exchange) -> None:
         self._count += 1
         self.facts.count_exchange(
-            response_ms=exchange.response_ms,
             answered=exchange.answered_at_ms is not None,
             interrupted=exchange.interrupted,
             greeting=exchange.kind == "greeting",

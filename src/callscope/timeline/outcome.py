@@ -96,7 +96,6 @@ class Facts(msgspec.Struct, kw_only=True):
     unanswered: int = 0
     interruptions: int = 0
     """Exchanges whose answer was cut off."""
-    worst_wait_ms: int | None = None
 
     def count_turn(self, turn: Turn) -> None:
         """Take one turn into account."""
@@ -107,7 +106,7 @@ class Facts(msgspec.Struct, kw_only=True):
             if not self.has_agent_edges:
                 self.fatal_error = None
 
-    def count_exchange(self, *, response_ms: int | None, answered: bool, interrupted: bool, greeting: bool) -> None:
+    def count_exchange(self, *, answered: bool, interrupted: bool, greeting: bool) -> None:
         """Take one exchange that is over into account."""
         self.interruptions += interrupted
         if greeting:
@@ -115,8 +114,6 @@ class Facts(msgspec.Struct, kw_only=True):
         self.caller_turns += 1
         self.answered += answered
         self.unanswered += not answered
-        if response_ms is not None:
-            self.worst_wait_ms = max(self.worst_wait_ms or 0, response_ms)
 
     @property
     def errors_recovered(self) -> int:

@@ -63,6 +63,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """Answers that the caller cut off, the greeting among them."""
     unanswered: int
     worst_wait_ms: int | None
+    """Of the exchange in which the caller waited longest, answered or not: see `worst_of`."""
     problems: tuple[Problem, ...]
     """By moment."""
     facts: Facts
@@ -83,13 +84,15 @@ class Folded(NamedTuple):
 class Summary:
     """Figures over exchanges, added up one by one; holds one number an exchange."""
 
-    __slots__ = ("exchanges", "interruptions", "response_ms", "unanswered")
+    __slots__ = ("exchanges", "interruptions", "response_ms", "unanswered", "worst_wait_ms")
 
     def __init__(self) -> None:
         self.exchanges = 0
         self.interruptions = 0
         self.unanswered = 0
         self.response_ms: list[int] = []
+        self.worst_wait_ms: int | None = None
+        """The longest that the caller waited, answered or not."""
 
     def add(self, exchanges: Iterable[Exchange]) -> None:
         """Take in exchanges that closed."""
@@ -101,16 +104,29 @@ class Summary:
             self.unanswered += exchange.answered_at_ms is None
             if exchange.response_ms is not None:
                 self.response_ms.append(exchange.response_ms)
+            waited_ms = exchange.waited_ms
+            if waited_ms is not None and (self.worst_wait_ms is None or waited_ms > self.worst_wait_ms):
+                self.worst_wait_ms = waited_ms
 
     @property
     def latency(self) -> dict[str, float] | None:
         """p50_ms, p95_ms and p99_ms so far."""
         return latency_summary(self.response_ms)
 
-    @property
-    def worst_wait_ms(self) -> int | None:
-        """The longest wait that ended with an answer."""
-        return max(self.response_ms, default=None)
+
+def worst_of(exchanges: Iterable[Exchange]) -> Exchange | None:
+    """The exchange in which the caller waited longest, answered or not; None when no wait is known.
+
+    Greetings are left out. Of equal waits the one that was not answered is the worse.
+    """
+    known = [(each, waited) for each in exchanges if each.kind == "exchange" and (waited := each.waited_ms) is not None]
+    worst, _ = max(known, key=lambda pair: (pair[1], pair[0].response_ms is None), default=(None, 0))
+    return worst
+
+
+def settled(exchanges: Sequence[Exchange]) -> Sequence[Exchange]:
+    """Those of a call that goes on, without the one that is being answered."""
+    return exchanges[:-1] if exchanges and exchanges[-1].answered_at_ms is None else exchanges
 
 
 def summarise(

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callscope.errors import CallscopeError, NoIndexError, NotFoundError, SettingError
 from callscope.query.query_error import QueryError
@@ -50,6 +51,8 @@ _STATUS: Final[tuple[tuple[type[CallscopeError], int, str], ...]] = (
     (CallscopeError, 503, "The archive or its index cannot be read"),
 )
 _LEAST_ZIPPED: Final = 2_000
+_WITHOUT_ARCHIVE: Final = ("/health", "/static/")
+"""What is answered also while there is no archive."""
 _YEAR_S: Final = 365 * 86_400
 
 
@@ -71,6 +74,8 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     is_missing: bool
     """Whether there is no such archive."""
+    is_gone: bool = False
+    """It was there."""
 
 
 def create_app(site: Site, *, access: Access | None = None, refreshing: bool = True) -> Starlette:
@@ -96,6 +101,7 @@ def create_app(site: Site, *, access: Access | None = None, refreshing: bool = T
         middleware=[
             Middleware(Gate, access=access or Access()),
             Middleware(GZipMiddleware, minimum_size=_LEAST_ZIPPED),
+            Middleware(_WhileThere),
         ],
         exception_handlers={
             CallscopeError: _callscope_error,
@@ -131,6 +137,33 @@ def _routes() -> list[BaseRoute]:
     ]
 
 
+class _WhileThere:
+    """While the archive is gone every page says so, whatever the index still knows; Health does in its own way."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp = self._app
+        if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}:
+            request = Request(scope)
+            if (
+                _wants_page(request)
+                and not request.url.path.startswith(_WITHOUT_ARCHIVE)
+                and request.app.state.site.is_gone
+            ):
+                answer = _gone(request)
+        await answer(scope, receive, send)
+
+
+def _gone(request: Request) -> Response:
+    site: Site = request.app.state.site
+    if not _wants_page(request):
+        return _say(request, 503, "The archive is gone", f"there is no directory {site.root} any more")
+    waiting = Waiting(root=str(site.root), is_missing=True, is_gone=True)
+    return site.page(request, "waiting.html", waiting, title="The archive is gone", status=503)
+
+
 class _Static(StaticFiles):
     """Files that may be kept by a browser: their addresses hold the version."""
 
@@ -163,6 +196,8 @@ def _callscope_error(request: Request, error: Exception) -> Response:
 
 def _wait(request: Request, site: Site) -> Response:
     """There is no index yet: nothing was recorded so far, or the archive is about to be read."""
+    if site.is_gone:
+        return _gone(request)
     waiting = Waiting(root=str(site.root), is_missing=not site.root.is_dir())
     if not _wants_page(request):
         answer = _say(request, 503, "Not yet", "the archive has not been read yet: ask again")

@@ -19,6 +19,9 @@ from callscope.errors import CallscopeError
 _MOST: Final = 64
 """Values that are kept; the ones asked for longest ago go."""
 
+OLD_MS: Final = 60_000
+"""Age from which on a page may not take a value for what is so now."""
+
 T = TypeVar("T")
 
 
@@ -40,7 +43,7 @@ class Background:
 
     Args:
         now_ms: what time it is, in Unix milliseconds.
-        made: called, on the thread that made it, when a value is there for the first time.
+        made: called, on the thread that made it, when a value is there for the first time, or in place of an old one.
         patience_seconds: how long to wait for a value that was never made.
     """
 
@@ -77,6 +80,13 @@ class Background:
             entry.done.wait(self.patience_seconds)
         return cast("Told[T]", entry.told)
 
+    def here(self, name: str, make: Callable[[], T], *, older_than_seconds: float) -> Told[T]:  # noqa: ARG002 -- asked as `ask` is
+        """The same, made at once on this thread, for who is in the background anyway; nothing is kept."""
+        try:
+            return Told(value=make(), at_ms=self._now_ms())
+        except CallscopeError as error:
+            return Told(at_ms=self._now_ms(), trouble=str(error))
+
     def _make(self, entry: _Entry, make: Callable[[], object]) -> None:
         with self._at_work:
             try:
@@ -86,10 +96,11 @@ class Background:
             except Exception as error:  # noqa: BLE001 -- on this thread nobody else would ever hear of it
                 traceback.print_exc(file=sys.stderr)
                 told = Told(at_ms=self._now_ms(), trouble=f"a mistake of callscope ({type(error).__name__})")
-        is_first = entry.told.at_ms is None
+        before_ms = entry.told.at_ms
+        is_awaited = before_ms is None or self._now_ms() - before_ms > OLD_MS
         entry.told = told
         entry.done.set()
-        if is_first and self._made is not None:
+        if is_awaited and self._made is not None:
             self._made()
 
 

@@ -15,6 +15,7 @@ from callscope.model.call import ABANDONED, COMPLETED, FAILED, IN_PROGRESS
 from callscope.query.query import CallQuery, Term
 from callscope.report import figures, hits
 from callscope.web.asked import Asked
+from callscope.web.assumed import estimated_calls
 from callscope.web.call.files import address_of
 from callscope.web.call.links import seconds
 from callscope.web.charts.wait_bar import WaitBar, wait_bar
@@ -56,6 +57,8 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True):
     """What a line shows."""
 
     call: CallRow
+    is_estimated: bool
+    """Something about its cost was assumed."""
     address: str
     length_ms: float | None
     """Up to now where the call goes on."""
@@ -64,7 +67,9 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True):
     badges: tuple[Badge, ...]
     """Trouble first."""
     happened: str
-    """Why it ended, or what failed; empty when that is not known."""
+    """What went wrong, the most telling first; empty when nothing did."""
+    ended: str
+    """Why it ended; empty when that is not known."""
     found: Found | None
 
 
@@ -79,14 +84,17 @@ def call_lines(calls: Sequence[CallRow], asked: Asked, index: Index, *, target_m
     """
     of_list = _of_list(asked)
     found = _first_hits(calls, asked.query, index)
+    estimated = estimated_calls(calls, index)
     return tuple(
         CallLine(
             call=call,
+            is_estimated=call.id in estimated,
             address=_address(call.path, of_list),
             length_ms=asked.now_ms - call.started_at_ms if call.status == IN_PROGRESS else call.duration_ms,
             bar=None if call.worst_ms is None else wait_bar(call.worst_ms, target_ms),
-            badges=tuple(_badges(call)),
-            happened=call.error or call.reason or "",
+            badges=tuple(_badges(call, target_ms)),
+            happened=" · ".join(_happened(call, target_ms)),
+            ended=call.reason or "",
             found=_found(found[call.path], of_list) if call.path in found else None,
         )
         for call in calls
@@ -106,7 +114,22 @@ def _of_list(asked: Asked) -> dict[str, str]:
     return {name: value for name, value in named.items() if value}
 
 
-def _badges(call: CallRow) -> Iterator[Badge]:
+def _happened(call: CallRow, target_ms: float) -> Iterator[str]:
+    """What went wrong in a call, the most telling first."""
+    if call.error or call.error_pattern:
+        yield call.error or call.error_pattern or ""
+    is_slow = call.worst_ms is not None and call.worst_ms >= target_ms
+    if call.worst_is_unanswered:
+        yield f"no answer for {figures.wait(call.worst_ms)}"
+    elif call.unanswered:
+        yield f"{figures.count(call.unanswered, 'turn')} without an answer"
+    if is_slow and not call.worst_is_unanswered:
+        yield f"waited {figures.wait(call.worst_ms)}"
+    if call.interruptions:
+        yield "interrupted" if call.interruptions == 1 else f"interrupted {call.interruptions} times"
+
+
+def _badges(call: CallRow, target_ms: float) -> Iterator[Badge]:
     if call.status not in {COMPLETED, IN_PROGRESS}:
         yield Badge(call.status.replace("_", " "), _OF_STATUS.get(call.status, _PLAIN))
     if call.status == IN_PROGRESS:
@@ -114,7 +137,8 @@ def _badges(call: CallRow) -> Iterator[Badge]:
     for number, word, kind in (
         (call.errors, "error", _BAD),
         (call.unanswered, "silent", _BAD),
-        (call.interruptions, "interrupted", _WARN),
+        (int(call.worst_ms is not None and call.worst_ms >= target_ms), "slow", _WARN),
+        (call.interruptions, "interrupted", _PLAIN),
         (call.lost, "lost rows", _WARN),
         (call.problems, "unreadable rows", _WARN),
     ):

@@ -1,27 +1,30 @@
 """Calls as rows of a CSV file (RFC 4180): one line a call, units in the names of the columns.
 
 Texts are of callers and providers. A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a
-formula, so such a text gets an apostrophe in front; numbers are written by us and stay numbers.
+formula (and ``|`` for one of another program), so such a text gets an apostrophe in front; numbers are written by us
+and stay numbers.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Final
+from urllib.parse import quote
 
 from callscope.index.calls import CallRow
 from callscope.model.wire import format_ts
 from callscope.report.safe_text import clean
 
-_FORMULA: Final = tuple("=+-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}")
+_FORMULA: Final = tuple("=+-@|\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}")
 _COLUMNS: Final[dict[str, Callable[[CallRow], str]]] = {
     "started_at_utc": lambda call: format_ts(call.started_at_ms),
     "ended_at_utc": lambda call: "" if call.ended_at_ms is None else format_ts(call.ended_at_ms),
     "call_id": lambda call: text_cell(call.call_id),
-    "path": lambda call: text_cell(call.path),
+    "path": lambda call: path_cell(call.path),
     "status": lambda call: text_cell(call.status),
     "agent": lambda call: text_cell(call.agent),
     "version": lambda call: text_cell(call.version),
@@ -68,6 +71,13 @@ def text_cell(text: str | None) -> str:
         return ""
     shown = clean(text)
     return f"'{shown}" if text.startswith(_FORMULA) or shown.lstrip().startswith(_FORMULA) else shown
+
+
+def path_cell(path: str) -> str:
+    """A call's place, as it stands in the address of its page: what a text would lose is percent-encoded."""
+    return text_cell(
+        "".join(quote(os.fsencode(sign), safe="") if sign == "%" or clean(sign) != sign else sign for sign in path)
+    )
 
 
 def number_cell(value: float | None, *, places: int = 3) -> str:

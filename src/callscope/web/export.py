@@ -122,7 +122,7 @@ def export_call(
 
 
 def _name(record: CallRecord, directory: Path, *, redact: bool) -> str:
-    return record.call.path if redact else directory.name
+    return f"{record.call.call_id}-redacted" if redact else directory.name
 
 
 def _data_address(recording: Path | None, directory: Path) -> Markup:

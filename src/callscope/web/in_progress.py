@@ -14,7 +14,7 @@ from callscope.model.call import IN_PROGRESS
 from callscope.model.turn import Turn
 from callscope.query.query import CallQuery, Term
 from callscope.report.going_on import Now, now_of
-from callscope.timeline.summary import summarise
+from callscope.timeline.summary import settled, summarise, worst_of
 from callscope.web.site import Site
 
 MOST: Final = 50
@@ -30,6 +30,8 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True):
     turns: tuple[Turn, ...]
     """The last ones."""
     worst_ms: int | None
+    """The longest that the caller waited so far, answered or not; a wait that goes on is `now`."""
+    worst_is_unanswered: bool
     interruptions: int
     errors: int
 
@@ -51,11 +53,13 @@ def _live(row: CallRow, root: Path, now_ms: int) -> LiveCall | None:
     if call.status != IN_PROGRESS:
         return None
     timeline = summarise(call.started_at_ms, call.ended_at_ms, record.turns, record.events)
+    worst = worst_of(settled(timeline.exchanges))
     return LiveCall(
         row=row,
         now=now_of(record, timeline, now_ms=now_ms),
         turns=record.turns[-_LAST_TURNS:],
-        worst_ms=timeline.worst_wait_ms,
+        worst_ms=worst.waited_ms if worst is not None else None,
+        worst_is_unanswered=worst is not None and worst.response_ms is None,
         interruptions=timeline.interruptions,
         errors=timeline.facts.errors,
     )

@@ -81,7 +81,12 @@ class Refresher:
         try:
             report = self._index.refresh(budget_seconds=_SLICE_SECONDS, progress=self._tell)
         except CallscopeError as error:
-            self.progress = msgspec.structs.replace(before, read=0, to_read=0, trouble=str(error))
+            is_news = before.trouble is None  # pages that are open say so, too
+            self.progress = msgspec.structs.replace(
+                before, generation=before.generation + is_news, read=0, to_read=0, trouble=str(error)
+            )
+            if is_news and self._changed is not None:
+                self._changed()
             return True
         is_done = report.complete or report.skipped == LOCKED  # then another process does it
         complete_ms = self._now_ms() if report.complete else before.complete_ms
@@ -91,7 +96,7 @@ class Refresher:
         is_built = (
             complete_ms is not None and before.complete_ms is None
         )  # pages that said so have something else to say
-        is_new = changes != self._changes or is_built
+        is_new = changes != self._changes or is_built or before.trouble is not None
         self._changes = changes
         self.progress = Progress(
             generation=before.generation + is_new, complete_ms=complete_ms, problems=report.problems

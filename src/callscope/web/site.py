@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -85,6 +86,8 @@ class Site:
         self.refresher = Refresher(index, now_ms=now_ms, changed=self._index_changed)
         self.news = News(root, now_ms=now_ms, began_or_ended=self.refresher.look)
         self.background = Background(now_ms=now_ms, made=self.news.counted)
+        self.slow = Background(now_ms=now_ms, made=self.news.counted, patience_seconds=0.5)
+        """For whole pages; they may ask `background` themselves."""
         self._templates = environment(now_ms)
 
     def asked(self, request: Request, *, default_range: str = "7d") -> Asked:
@@ -137,6 +140,11 @@ class Site:
         )
         text = self._templates.get_template(template).render(page=page, shell=shell, asked=asked, site=self)
         return HTMLResponse(text, status)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the archive, which was there, is there no more."""
+        return self.refresher.progress.complete_ms is not None and not os.path.isdir(self.root)  # noqa: PTH112 -- Path.is_dir raises where a directory above may not be searched
 
     async def form(self, request: Request) -> dict[str, str]:
         """The fields of a form that was sent, once its token is right.

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from callscope.model.wire import format_ts
 from callscope.report import figures
+from callscope.report.money import at_least as at_least_words
 from callscope.report.money import money as money_words
 from callscope.report.safe_text import clean_lines
 
@@ -41,6 +42,7 @@ def environment(now_ms: Callable[[], int]) -> Environment:
         "size": figures.size,
         "count": figures.count,
         "money": money,
+        "at_least": at_least,
         "share": share,
         "number": number,
         "moment": moment,
@@ -54,10 +56,16 @@ def environment(now_ms: Callable[[], int]) -> Environment:
 
 def money(usd: object, unpriced: int = 0, *, estimated: bool = False) -> str:
     """US dollars, see `callscope.report.money.money`; a float of the index is taken to the billionth."""
-    if usd is None:
-        return money_words(None, unpriced)
-    known = usd if isinstance(usd, Decimal) else round(Decimal(str(usd)), 9)
-    return money_words(known, unpriced, estimated=estimated)
+    return money_words(_exact(usd), unpriced, estimated=estimated)
+
+
+def at_least(usd: object, unpriced: int = 0, *, estimated: bool = False) -> str:
+    """The same without the number of what is unpriced, see `callscope.report.money.at_least`."""
+    return at_least_words(_exact(usd), unpriced, estimated=estimated)
+
+
+def _exact(usd: object) -> Decimal | None:
+    return usd if usd is None or isinstance(usd, Decimal) else round(Decimal(str(usd)), 9)
 
 
 def share(value: float | None, digits: int = 1) -> str:

@@ -14,7 +14,7 @@ from callscope.index.grains import DIMENSIONS
 from callscope.query.language import MAX_LIMIT
 from callscope.web.asked import ALL, RANGES
 
-_PERIODS: Final = ("hour", "day", "week", "month")
+_PERIODS: Final = ("hour", "day", "week", "month", "year")
 SPEND_GROUPS: Final = ("day", "week", "month", "service", "provider", "model", "agent", "version", "environment")
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _GROUP: Final = re.compile(r"label\..+", re.DOTALL)

@@ -13,7 +13,7 @@ from callscope.model import cost as words
 from callscope.model.cost import Cost, CostLine, CostStatus, total
 from callscope.prices.units import UNITS
 from callscope.report import figures
-from callscope.report.money import money
+from callscope.report.money import at_least, money
 from callscope.web.call.turn_cost import turn_cost
 from callscope.web.call.values import decimal, service_name, short
 
@@ -110,7 +110,13 @@ def _so_far(record: CallRecord) -> Costs:
 
 
 def _amount(cost: Cost) -> str:
-    return money(cost.usd, cost.unpriced, estimated=any(line.status == words.ESTIMATED for line in cost.lines))
+    if cost.status == words.NOT_BILLED:
+        return "not billed"
+    return money(cost.usd, cost.unpriced, estimated=_is_estimated(cost))
+
+
+def _is_estimated(cost: Cost) -> bool:
+    return any(line.status == words.ESTIMATED for line in cost.lines)
 
 
 def _parts(cost: Cost) -> tuple[tuple[str, str], ...]:
@@ -118,10 +124,7 @@ def _parts(cost: Cost) -> tuple[tuple[str, str], ...]:
     for line in cost.lines:
         lines.setdefault(line.service, []).append(line)
     sums = sorted(((service, total(each)) for service, each in lines.items()), key=lambda part: -(part[1].usd or 0))
-    return tuple(
-        (service_name(short(service, _NAME)), "not billed" if part.status == words.NOT_BILLED else _amount(part))
-        for service, part in sums
-    )
+    return tuple((service_name(short(service, _NAME)), _amount(part)) for service, part in sums)
 
 
 def _turns_alone(record: CallRecord, cost: Cost) -> str:
@@ -131,10 +134,10 @@ def _turns_alone(record: CallRecord, cost: Cost) -> str:
 
 def _a_minute(cost: Cost, duration_ms: float | None) -> str:
     length_ms = figures.known(duration_ms)
-    if cost.usd is None or not length_ms:
+    if not cost.usd or not length_ms:
         return ""
-    bound = "≥ " if cost.unpriced else ""
-    return f"{bound}{money(cost.usd * 60_000 / Decimal(str(length_ms)), 0)} a minute"
+    usd = cost.usd * 60_000 / Decimal(str(length_ms))
+    return f"{at_least(usd, cost.unpriced, estimated=_is_estimated(cost))} a minute"
 
 
 def _row(line: CostLine) -> CostRow:
@@ -159,10 +162,11 @@ def _row(line: CostLine) -> CostRow:
 def _amount_of(line: CostLine) -> str:
     if line.amount is None and line.usd is None:
         return figures.UNKNOWN
+    usd = money(line.usd, 0, estimated=line.status == words.ESTIMATED)
     if line.currency == words.USD or line.amount is None:
-        return money(line.usd, 0)
+        return usd
     shown = f"{decimal(line.amount)} {short(line.currency, 8)}"
-    return f"{shown} = {money(line.usd, 0)}" if line.usd is not None else shown
+    return f"{shown} = {usd}" if line.usd is not None else shown
 
 
 def _counted(line: CostLine) -> Decimal | None:

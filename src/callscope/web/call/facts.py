@@ -11,9 +11,10 @@ from callscope.archive.reader import UNREADABLE, CallRecord
 from callscope.model import call as statuses
 from callscope.model import event as types
 from callscope.model.call import IN_PROGRESS, Call
+from callscope.model.exchange import Exchange
 from callscope.report import figures
 from callscope.timeline.percentiles import percentile
-from callscope.timeline.summary import Timeline
+from callscope.timeline.summary import Timeline, settled, worst_of
 from callscope.web.call.axis import Axis
 from callscope.web.call.costs import Costs
 from callscope.web.call.values import short, text_of
@@ -61,9 +62,10 @@ def head_of(record: CallRecord, timeline: Timeline, costs: Costs, axis: Axis, *,
     """The head of a call's page."""
     call, is_open = record.call, record.call.status == IN_PROGRESS
     waited = waiting_ms(timeline, now_ms) if is_open else None
+    worst = worst_of(timeline.exchanges if waited is None else settled(timeline.exchanges))
     facts = [
         _outcome(call, axis),
-        _wait(timeline, target_ms) if waited is None else _waiting(timeline, waited, now_ms, target_ms),
+        _wait(timeline, worst, target_ms) if waited is None else _waiting(worst, waited, now_ms, target_ms),
         Fact(
             name="Cost so far" if is_open else "Cost",
             value=costs.sum,
@@ -75,7 +77,7 @@ def head_of(record: CallRecord, timeline: Timeline, costs: Costs, axis: Axis, *,
     ]
     return Head(
         call_id=call.call_id,
-        badges=tuple(_badges(call, timeline, target_ms)),
+        badges=tuple(_badges(call, timeline, worst, target_ms)),
         facts=tuple(facts),
         details=tuple((name, value) for name, value in _details(call, axis, record).items() if value),
         labels=tuple((short(str(name), _LONG), short(text_of(value), _LONG)) for name, value in call.labels.items()),
@@ -97,28 +99,30 @@ def _outcome(call: Call, axis: Axis) -> Fact:
     )
 
 
-def _waiting(timeline: Timeline, waited_ms: int, now_ms: int, target_ms: int) -> Fact:
+def _waiting(worst: Exchange | None, waited_ms: int, now_ms: int, target_ms: int) -> Fact:
     look = "bad" if waited_ms >= target_ms else ""
-    worst = f"worst so far {figures.wait(timeline.worst_wait_ms)}" if timeline.worst_wait_ms is not None else ""
+    note = ""
+    if worst is not None:
+        note = f"worst so far {figures.wait(worst.waited_ms)}{'' if worst.response_ms is not None else ', no answer'}"
     since_ms = now_ms - waited_ms
-    return Fact(name="Waiting now", value=figures.wait(waited_ms), note=worst, look=look, since_ms=since_ms)
+    return Fact(name="Waiting now", value=figures.wait(waited_ms), note=note, look=look, since_ms=since_ms)
 
 
-def _wait(timeline: Timeline, target_ms: int) -> Fact:
+def _wait(timeline: Timeline, worst: Exchange | None, target_ms: int) -> Fact:
     note = _percentiles(
         sorted(
             each.response_ms for each in timeline.exchanges if each.kind == "exchange" and each.response_ms is not None
         )
     )
-    silent = [each.silence_ms for each in timeline.exchanges if each.silence_ms is not None]
-    worst = timeline.worst_wait_ms
     if timeline.unanswered:
         many = f"{figures.count(timeline.unanswered, 'turn')} without an answer"
-        note = f"{many}; {note}" if worst is not None else many
-    if silent and max(silent) >= (worst or 0):
-        return Fact(name="Worst wait", value=figures.wait(max(silent)), note=note, look="bad")
-    look = "warn" if worst is not None and worst >= target_ms else ""
-    return Fact(name="Worst wait", value=figures.wait(worst), note=note, look=look)
+        note = f"{many}; {note}" if timeline.latency is not None else many
+    if worst is None:
+        return Fact(name="Worst wait", value=figures.UNKNOWN, note=note)
+    if worst.response_ms is None:
+        return Fact(name="Worst wait", value=figures.wait(worst.waited_ms), note=f"no answer; {note}", look="bad")
+    look = "warn" if worst.response_ms >= target_ms else ""
+    return Fact(name="Worst wait", value=figures.wait(worst.response_ms), note=note, look=look)
 
 
 def _percentiles(waits: Sequence[int]) -> str:
@@ -148,13 +152,13 @@ def _errors(timeline: Timeline) -> Fact:
     return Fact(name="Errors", value=str(errors), note=note if errors else "", look=look)
 
 
-def _badges(call: Call, timeline: Timeline, target_ms: int) -> list[Badge]:
+def _badges(call: Call, timeline: Timeline, worst: Exchange | None, target_ms: int) -> list[Badge]:
     found = []
     if call.status == IN_PROGRESS:
         found.append(Badge("in progress", "live"))
     elif call.status in _TROUBLE:
         found.append(Badge(call.status, "bad"))
-    if (timeline.worst_wait_ms or 0) >= target_ms:
+    if worst is not None and (worst.waited_ms or 0) >= target_ms:
         found.append(Badge("slow", "warn"))
     if timeline.unanswered:
         found.append(Badge("silent", "bad"))

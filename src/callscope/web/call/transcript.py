@@ -167,16 +167,16 @@ def _turn_row(turn: Turn, exchange: Exchange | None, scene: Scene) -> Row:
 def words_of(turn: Turn) -> tuple[str, str, str]:
     """Of a turn: what was heard, what was not, and what else is to be said of it."""
     if turn.text is None:
-        notes = ["cut off"] if turn.interrupted else []
+        notes = ["interrupted"] if turn.interrupted else []
         notes += ["not heard"] if turn.heard == "" else []
         notes.append("words not recorded")
         notes += [figures.count(turn.text_length, "character")] if turn.text_length is not None else []
         return "", "", ", ".join(notes)
     text = turn.text.strip()
     heard = text if turn.heard is None else turn.heard.strip()
-    cut = "cut off" if turn.interrupted else ""
+    cut = "interrupted" if turn.interrupted else ""
     if not text.startswith(heard):
-        return text, "", f"{'cut off; ' if cut else ''}heard: {heard}"
+        return text, "", f"{'interrupted; ' if cut else ''}heard: {heard}"
     rest = text[len(heard) :]
     if rest.strip():
         return heard, rest.strip(), ""

@@ -9,7 +9,7 @@ import msgspec
 
 from callscope.model.turn import Turn
 from callscope.report import figures
-from callscope.report.money import money
+from callscope.report.money import at_least
 
 
 class TurnCost(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,18 +18,15 @@ class TurnCost(msgspec.Struct, frozen=True, kw_only=True):
     usd: Decimal | None
     """US dollars; None when nothing has a price."""
     unpriced: int
-    """Things used that have none."""
+    """Things used that have none; one of several turns counts once for each, so it is no number to show."""
     is_estimated: bool
     parts: dict[str, Decimal]
     """US dollars by service, as ``llm``."""
 
     @property
     def words(self) -> str:
-        """For the margin: ``$0.0011``, ``≥ $0.0011`` when something has no price."""
-        if self.usd is None:
-            return "unpriced"
-        shown = money(self.usd, 0, estimated=self.is_estimated)
-        return f"≥ {shown}" if self.unpriced else shown
+        """For the margin: ``$0.00110``, ``≥ $0.00110`` when something has no price."""
+        return at_least(self.usd, self.unpriced, estimated=self.is_estimated)
 
 
 def turn_cost(turns: Iterable[Turn]) -> TurnCost | None:
@@ -46,7 +43,7 @@ def turn_cost(turns: Iterable[Turn]) -> TurnCost | None:
             usd = (usd or Decimal(0)) + Decimal(str(total))
         for service, value in cost.items():
             amount = figures.known(value)
-            if amount is not None and service not in ("total", "unpriced"):
+            if amount is not None and service not in ("total", "unpriced", "estimated"):
                 parts[service] = parts.get(service, Decimal(0)) + Decimal(str(amount))
     estimated = any(bool(cost.get("estimated")) for cost in told)
     return TurnCost(usd=usd, unpriced=unpriced, is_estimated=estimated, parts=parts)

@@ -29,8 +29,6 @@ class Rise(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     top: float
     bottom: float
-    is_trouble: bool = False
-    """Both levels are."""
 
 
 class Steps(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +50,7 @@ def steps(values: Sequence[float | None], slots: Sequence[Slot], scale: Scale, *
         top = round(100 - scale.at(value), 3)
         is_trouble = limit is not None and value > limit
         if last is not None and last.top != top:
-            both = is_trouble and last.is_trouble
-            rises.append(Rise(at=slot.at, top=min(last.top, top), bottom=max(last.top, top), is_trouble=both))
+            rises.append(Rise(at=slot.at, top=min(last.top, top), bottom=max(last.top, top)))
         last = Level(at=slot.at, to=round(slot.at + slot.width, 3), top=top, is_trouble=is_trouble)
         levels.append(last)
     return Steps(levels=tuple(levels), rises=tuple(rises))

@@ -1,4 +1,4 @@
-"""A stretch of time cut into hours, days, weeks or months of equal width: what trends are drawn over."""
+"""A stretch of time cut into hours, days, weeks, months or years of equal width: what trends are drawn over."""
 
 from __future__ import annotations
 
@@ -12,12 +12,24 @@ from callscope.web.charts.axis import Tick, place
 
 _BY_HOUR_MS: Final = 48 * 3_600_000
 _BY_DAY_MS: Final = 90 * DAY_MS
-_BY_WEEK_MS: Final = 3 * 366 * DAY_MS
-_TICKS: Final = {"hour": (1, 2, 3, 6, 12, 24), "day": (1, 2, 7, 14, 28), "week": (1, 2, 4, 8, 13, 26, 52)}
-_MONTH_TICKS: Final = (1, 3, 6, 12, 24, 60, 120)
+_BY_WEEK_MS: Final = 2 * 366 * DAY_MS
+_BY_MONTH_MS: Final = 9 * 366 * DAY_MS
+_TICKS: Final[dict[Period, tuple[int, ...]]] = {
+    "hour": (1, 2, 3, 6, 12, 24),
+    "day": (1, 2, 7, 14, 28),
+    "week": (1, 2, 4, 8, 13, 26, 52),
+    "month": (1, 3, 6, 12, 24),
+    "year": (1, 2, 5, 10, 20, 50),
+}
 _MOST_TICKS: Final = 8
-_WORDS: Final = {"hour": "%a %-d %b, %H:00", "day": "%a %-d %b %Y", "week": "week of %-d %b %Y", "month": "%B %Y"}
-_SHORT: Final = {"hour": "%H:00", "day": "%-d %b", "week": "%-d %b", "month": "%b %Y"}
+_WORDS: Final = {
+    "hour": "%a %-d %b, %H:00",
+    "day": "%a %-d %b %Y",
+    "week": "week of %-d %b %Y",
+    "month": "%B %Y",
+    "year": "%Y",
+}
+_SHORT: Final = {"hour": "%H:00", "day": "%-d %b", "week": "%-d %b", "month": "%b %Y", "year": "%Y"}
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,13 +56,15 @@ class TimeAxis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def period_of(since_ms: int, until_ms: int) -> Period:
-    """Hours up to two days, days up to 90, then weeks, months from three years on."""
+    """Hours up to two days, days up to 90, then weeks, months from two years on, years from nine on: 120 at most."""
     length_ms = until_ms - since_ms
     if length_ms <= _BY_HOUR_MS:
         return "hour"
     if length_ms <= _BY_DAY_MS:
         return "day"
-    return "week" if length_ms <= _BY_WEEK_MS else "month"
+    if length_ms <= _BY_WEEK_MS:
+        return "week"
+    return "month" if length_ms <= _BY_MONTH_MS else "year"
 
 
 def time_axis(since_ms: int, until_ms: int) -> TimeAxis:
@@ -81,7 +95,7 @@ def written(moment_ms: int, form: str) -> str:
 def _ticks(period: Period, starts: list[int]) -> tuple[Tick, ...]:
     """Beside the middle of every so many periods; in hours, counted from midnight."""
     count = len(starts)
-    steps = _TICKS.get(period, _MONTH_TICKS)
+    steps = _TICKS[period]
     step = next((step for step in steps if count / step <= _MOST_TICKS), steps[-1])
     first = next((i for i, start in enumerate(starts) if start % DAY_MS == 0), 0) if period == "hour" else count - 1
     shown = range(first % step, count, step)

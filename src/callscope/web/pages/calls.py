@@ -210,9 +210,9 @@ def _columns(asked: Asked) -> Iterator[Column]:
         ("Agent", "agent", True, False),
         ("Length", "duration", False, True),
         ("Worst wait", "worst", False, True),
-        ("Cut off", "interruptions", False, True),
+        ("Interr.", "interruptions", False, True),
         ("Cost", "cost", False, True),
-        ("Errors", "errors", False, False),
+        ("Signs", "errors", False, False),
     ):
         is_current = asked.query.sort == sort
         rising = asked.query.descending if is_current else rising_first

@@ -18,17 +18,22 @@ from callscope.index.periods import DAY_MS, start_of
 from callscope.model.wire import format_ts
 from callscope.query.canonical import unparse
 from callscope.query.query import CallQuery, Term
+from callscope.report import figures
 from callscope.report.budgets import EXAMPLE, Budgets
+from callscope.web import slow_pages
 from callscope.web.asked import RANGES, Asked
+from callscope.web.assumed import estimated_calls
 from callscope.web.background import Told
 from callscope.web.charts.bars import length
 from callscope.web.charts.time_axis import TimeAxis
 from callscope.web.cost_review import MOST_READ, Unpriced, budgets_of, unpriced_of
 from callscope.web.pages import trend_charts
 from callscope.web.pages.overview import added_up, axis_of, slot_addresses
+from callscope.web.pages.tiles import by_share
 from callscope.web.pages.trend_charts import Trend
 from callscope.web.rows import narrowed
 from callscope.web.site import Site
+from callscope.web.slow_pages import Ask
 from callscope.web.spending import Key, Spent, calls_by, regrouped, spent
 
 TABS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
@@ -52,6 +57,13 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """0.1: a tenth more. None: nothing known to compare with."""
     is_new: bool
     """Nothing of it was there before."""
+
+    @property
+    def words(self) -> str:
+        """``new``, ``+6 %``, or a dash."""
+        if self.is_new:
+            return "new"
+        return figures.UNKNOWN if self.share is None else by_share(self.share)
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +133,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """None: nothing was spent."""
     today: Today
     dearest: tuple[CallRow, ...]
+    estimated: frozenset[int]
+    """The numbers of those with something assumed."""
     dearest_address: str
     budgets: Told[Budgets]
     example: str
@@ -137,14 +151,30 @@ def show(request: Request) -> Response:
     by = request.query_params.get("by", "provider")
     if by not in TABS:
         raise SettingError(f"by={by!r} is nothing that costs are added up by: write one of {', '.join(TABS)}")
+    told = slow_pages.made(site, request, asked, lambda ask: _page(site, asked, by, ask))
+    if told.value is None:
+        return slow_pages.counting(site, request, asked, told, "Cost")
+    return site.page(
+        request,
+        "cost.html",
+        told.value,
+        title="Cost",
+        current="Cost",
+        asked=asked,
+        live="index",
+        styles=("charts.css", "cost.css"),
+    )
+
+
+def _page(site: Site, asked: Asked, by: str, ask: Ask) -> Cost:
     axis, columns = axis_of(site.index, asked), TABS[by][1]
     unit = "hour" if axis is not None and axis.period == "hour" else "day"
     lines = spent(site.index, asked.query, by=_told_apart(unit, columns))
     total = _total(site.index.stats(asked.query, stages=False)[0][1], lines)
     before, lines_before = _before(site, asked, columns)
     is_compared = before is not None and before.calls > 0
-    dearest = narrowed(asked.query, Term(field="cost", op="above", values=(0.0,)))
-    page = Cost(
+    dearest = _dearest(site, asked)
+    return Cost(
         total=total,
         before=before,
         change=None if before is None else _change(total.usd, before.usd, is_new=not before.calls),
@@ -155,15 +185,16 @@ def show(request: Request) -> Response:
         is_compared=is_compared and by != "day",
         trend=None if axis is None or not lines else _trend(asked, axis, lines),
         today=_today(site, asked),
-        dearest=site.index.calls(msgspec.structs.replace(dearest, sort="cost", limit=_DEAREST)).calls,
+        dearest=dearest,
+        estimated=estimated_calls(dearest, site.index),
         dearest_address=asked.to("/calls") if asked.query.sort != "started" else asked.adding("sort:-cost", "/calls"),
-        budgets=site.background.ask(
+        budgets=ask(
             "budgets",
             lambda: budgets_of(site.index, now_ms=site.now_ms()),
             older_than_seconds=_FRESH_SECONDS,
         ),
         example=EXAMPLE,
-        unpriced=site.background.ask(
+        unpriced=ask(
             f"unpriced {asked.range} {asked.text}",
             lambda: unpriced_of(site.index, asked.query, now_ms=site.now_ms()),
             older_than_seconds=_FRESH_SECONDS,
@@ -171,16 +202,11 @@ def show(request: Request) -> Response:
         unpriced_address=_adding(asked, Term(field="unpriced", op="above", values=(0.0,))),
         most_read=MOST_READ,
     )
-    return site.page(
-        request,
-        "cost.html",
-        page,
-        title="Cost",
-        current="Cost",
-        asked=asked,
-        live="index",
-        styles=("charts.css", "cost.css"),
-    )
+
+
+def _dearest(site: Site, asked: Asked) -> tuple[CallRow, ...]:
+    query = narrowed(asked.query, Term(field="cost", op="above", values=(0.0,)))
+    return site.index.calls(msgspec.structs.replace(query, sort="cost", limit=_DEAREST)).calls
 
 
 def _told_apart(period: str, columns: Sequence[str]) -> tuple[str, ...]:

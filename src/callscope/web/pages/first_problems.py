@@ -95,7 +95,7 @@ def _slowest(index: Index, asked: Asked, *, target_ms: float) -> tuple[Problem, 
     return tuple(
         Problem(
             kind="slow",
-            text=f"The caller waited {figures.wait(row.worst_ms)}",
+            text=f"The caller waited {figures.wait(row.worst_ms)}{', no answer' if row.worst_is_unanswered else ''}",
             detail=f"{_agent(row)}, {near(row.started_at_ms, now_ms=asked.now_ms)}",
             address=call_address(row),
             length=length(row.worst_ms, longest),

@@ -20,7 +20,7 @@ from callscope.index.calls import CallRow
 from callscope.index.index import Freshness, Index
 from callscope.model.wire import format_ts, parse_ts
 from callscope.query.query import CallQuery, Term
-from callscope.report.health import Health, Survey, examine
+from callscope.report.health import Health, Survey, examine, renewed
 from callscope.web.background import Told
 from callscope.web.disk_use import DiskUse, disk_use
 from callscope.web.refresher import Progress
@@ -128,7 +128,7 @@ def show(request: Request) -> Response:
             freshness=_or_none(troubles, lambda: index.freshness),
             progress=site.refresher.progress,
         ),
-        health=told_health,
+        health=_now(site, told_health, troubles),
         hash_is_keyed=settings.hash_key is not None,
         disk=told_disk,
         retention=None
@@ -138,7 +138,14 @@ def show(request: Request) -> Response:
         trouble=told_bad.trouble or (troubles[0] if troubles else ""),
     )
     return site.page(
-        request, "health.html", page, title="Health", current="Health", live="index", styles=("health.css",)
+        request,
+        "health.html",
+        page,
+        title="Health",
+        current="Health",
+        live="index",
+        styles=("health.css",),
+        status=503 if site.is_gone else 200,
     )
 
 
@@ -155,22 +162,36 @@ def _health(site: Site) -> Health:
     """As ``callscope doctor`` tells it, with the calls as the index has them."""
     known = None
     if site.index.freshness.is_built:
-        by_status = {str(status): int(str(count)) for status, count in rows(
-            site.index, CallQuery(), "SELECT status, count(*) FROM call GROUP BY status"
-        )}  # fmt: skip
-        unclosed = rows(
-            site.index,
-            CallQuery(),
-            "SELECT count(*) FROM call WHERE status = 'abandoned' AND ended_at_ms IS NULL AND end_reason IS NULL",
-        )
+        by_status, unclosed = _counted(site.index)
         lossy = site.index.calls(_lost(_MOST_READ)).calls
         known = Survey(
             by_status=by_status,
-            unclosed=int(str(unclosed[0][0])),
+            unclosed=unclosed,
             lossy=tuple(read_envelope(site.root / CALLS / call.path, now_ms=site.now_ms()) for call in lossy),
         )
     recording = config.resolve_log_root() is not None
     return examine(site.root, recording=recording, settings=config.load(), now_ms=site.now_ms(), known=known)
+
+
+def _counted(index: Index) -> tuple[dict[str, int], int]:
+    """Calls by status as the list has them, and how many abandoned ones nobody has closed yet."""
+    unclosed = rows(
+        index,
+        CallQuery(),
+        "SELECT count(*) FROM call WHERE status = 'abandoned' AND ended_at_ms IS NULL AND end_reason IS NULL",
+    )
+    by_status = {str(key[0]): figures.calls for key, figures in index.stats(CallQuery(), by=("status",), stages=False)}
+    return by_status, int(str(unclosed[0][0]))
+
+
+def _now(site: Site, told: Told[Health], troubles: list[str]) -> Told[Health]:
+    """With the calls as they are now: the list tells them so, too."""
+    if told.value is None or site.is_gone:
+        return told
+    counted = _or_none(troubles, lambda: _counted(site.index) if site.index.freshness.is_built else None)
+    if counted is None:
+        return told
+    return msgspec.structs.replace(told, value=renewed(told.value, by_status=counted[0], unclosed=counted[1]))
 
 
 def _lost(limit: int) -> CallQuery:

@@ -15,12 +15,15 @@ from callscope.index.histogram import RESPONSE
 from callscope.index.index import Index
 from callscope.index.periods import DAY_MS, start_of
 from callscope.query.query import STAGES, CallQuery
+from callscope.web import slow_pages
 from callscope.web.asked import ALL, RANGES, Asked
+from callscope.web.background import Told
 from callscope.web.charts.axis import Scale
 from callscope.web.pages import latency_parts as parts
 from callscope.web.pages.latency_parts import HeatDay, Slow, Spread, StageRow
 from callscope.web.rows import CALLS, rows
 from callscope.web.site import Site
+from callscope.web.slow_pages import Ask
 
 GROUPS: Final = ("agent", "version", "provider", "model", "mode", "environment", "status")
 _METRICS: Final = ("p95", "n")
@@ -77,13 +80,15 @@ def show(request: Request) -> Response:
     stage = _chosen(asked, "stage", STAGE_NAMES, RESPONSE)
     by = _chosen(asked, "by", ("", *GROUPS), "")
     try:
-        page = _page(site, asked, stage, by)
+        told = slow_pages.made(site, request, asked, lambda ask: _page(site, asked, stage, by, ask))
     except NotFoundError:
-        page = _nothing(asked, stage, by)
+        told = Told(value=_nothing(asked, stage, by))
+    if told.value is None:
+        return slow_pages.counting(site, request, asked, told, "Latency")
     return site.page(
         request,
         "latency.html",
-        page,
+        told.value,
         title="Latency",
         current="Latency",
         asked=asked,
@@ -93,7 +98,7 @@ def show(request: Request) -> Response:
     )
 
 
-def _page(site: Site, asked: Asked, stage: str, by: str) -> Latency:
+def _page(site: Site, asked: Asked, stage: str, by: str, ask: Ask) -> Latency:
     index, query = site.index, asked.query
     target_ms = float(site.target_ms) if stage == RESPONSE else None
     page = _nothing(asked, stage, by)
@@ -103,9 +108,7 @@ def _page(site: Site, asked: Asked, stage: str, by: str) -> Latency:
         return page
     groups = index.distribution(query, stage=stage, by=by) if by and scale else []
     groups = sorted(groups, key=lambda group: (-group[1].n, str(group[0])))
-    told = site.background.ask(
-        f"shares {asked.range} {asked.text}", lambda: _shares(index, query), older_than_seconds=_SHARES_SECONDS
-    )
+    told = ask(f"shares {asked.range} {asked.text}", lambda: _shares(index, query), older_than_seconds=_SHARES_SECONDS)
     total = index.stats(query)[0][1]
     addresses = {name: asked.here(stage=None if name == RESPONSE else name) for name in STAGE_NAMES}
     metric, days = _heat(site, asked)

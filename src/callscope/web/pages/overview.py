@@ -16,6 +16,7 @@ from callscope.index.index import Index
 from callscope.index.periods import Period, start_of
 from callscope.query.canonical import unparse
 from callscope.query.query import CallQuery
+from callscope.web import slow_pages
 from callscope.web.asked import ALL, RANGES, Asked
 from callscope.web.background import Told
 from callscope.web.charts.time_axis import TimeAxis, time_axis
@@ -25,6 +26,7 @@ from callscope.web.pages.first_problems import Found, calls_address
 from callscope.web.pages.tiles import Tile, tiles
 from callscope.web.pages.trend_charts import Spent, Trend
 from callscope.web.site import Site
+from callscope.web.slow_pages import Ask
 from callscope.web.spending import spent
 from callscope.web.template import ago
 
@@ -66,28 +68,49 @@ def show(request: Request) -> Response:
     """``GET /``."""
     site: Site = request.app.state.site
     asked = site.asked(request)
-    try:
-        now = _total(site.index, asked.query)
-        has_none = not now.calls and not site.index.freshness.calls
-    except NotFoundError:
-        has_none = True
-    if has_none:
+    if _is_first_visit(site):
         first = FirstVisit(root=str(site.root), is_reading=site.refresher.progress.complete_ms is None)
         return site.page(
             request, "first_visit.html", first, title="Overview", current="Overview", asked=asked, live="index"
         )
+    told = slow_pages.made(site, request, asked, lambda ask: _page(site, asked, ask))
+    if told.value is None:
+        return slow_pages.counting(site, request, asked, told, "Overview")
+    return site.page(
+        request,
+        "overview.html",
+        told.value,
+        title="Overview",
+        current="Overview",
+        asked=asked,
+        live="index",
+        styles=("charts.css", "overview.css"),
+        scripts=("filter.js",),
+    )
+
+
+def _is_first_visit(site: Site) -> bool:
+    """Whether no call is known yet."""
+    try:
+        return not site.index.freshness.calls
+    except NotFoundError:
+        return True
+
+
+def _page(site: Site, asked: Asked, ask: Ask) -> Overview:
+    now = _total(site.index, asked.query)
     before = None if asked.before is None else _total(site.index, asked.before)
     is_compared = before is not None and before.calls > 0
-    spent_of_budgets = site.background.ask(
+    spent_of_budgets = ask(
         "budgets", lambda: budgets_of(site.index, now_ms=site.now_ms()), older_than_seconds=_BUDGETS_SECONDS
     )
-    lost = site.background.ask(
+    lost = ask(
         f"lost {asked.range} {asked.text}",
         lambda: first_problems.count_lost(site.index, asked.query),
         older_than_seconds=_COUNTED_SECONDS,
     )
-    trends, waiting = _trends(site, asked) if now.calls else ((), "")
-    page = Overview(
+    trends, waiting = _trends(site, asked, ask) if now.calls else ((), "")
+    return Overview(
         ranges=tuple(RANGES),
         tiles=tiles(now, before, _addresses(asked)),
         problems=first_problems.find(
@@ -98,17 +121,6 @@ def show(request: Request) -> Response:
         calls=now.calls,
         is_compared=is_compared,
         all_address=asked.here(range=ALL),
-    )
-    return site.page(
-        request,
-        "overview.html",
-        page,
-        title="Overview",
-        current="Overview",
-        asked=asked,
-        live="index",
-        styles=("charts.css", "overview.css"),
-        scripts=("filter.js",),
     )
 
 
@@ -157,7 +169,7 @@ def _addresses(asked: Asked) -> dict[str, str]:
     }
 
 
-def _trends(site: Site, asked: Asked) -> tuple[tuple[Trend, ...], str]:
+def _trends(site: Site, asked: Asked, ask: Ask) -> tuple[tuple[Trend, ...], str]:
     axis = axis_of(site.index, asked)
     if axis is None:
         return (), ""
@@ -167,12 +179,12 @@ def _trends(site: Site, asked: Asked) -> tuple[tuple[Trend, ...], str]:
     addresses = slot_addresses(asked, axis)
     found = [trend_charts.latency(axis, by_slot, addresses, target_ms=site.target_ms)]
     waiting = []
-    spent_by = _spent(site, asked, axis.period)
+    spent_by = _spent(site, asked, axis.period, ask)
     if spent_by.value is not None:
         found.append(_aged(trend_charts.spend(axis, spent_by.value, addresses), spent_by.at_ms, asked.now_ms))
     else:
         waiting.append(f"Spend: {spent_by.trouble or _COUNTING}.")
-    ended = _by_status(site, asked, axis.period)
+    ended = _by_status(site, asked, axis.period, ask)
     if ended.value is not None:
         found.append(_aged(trend_charts.outcomes(axis, ended.value, addresses), ended.at_ms, asked.now_ms))
     else:
@@ -186,9 +198,9 @@ def _aged(trend: Trend, at_ms: int | None, now_ms: int) -> Trend:
     return msgspec.structs.replace(trend, age=f"as of {ago(at_ms, now_ms=now_ms)}")
 
 
-def _by_status(site: Site, asked: Asked, period: Period) -> Told[dict[tuple[int, str], int]]:
+def _by_status(site: Site, asked: Asked, period: Period, ask: Ask) -> Told[dict[tuple[int, str], int]]:
     """Calls by period and status; in the background, as rollups of many days by status are many rows."""
-    return site.background.ask(
+    return ask(
         f"outcomes {asked.range} {period} {asked.text}",
         lambda: {
             (int(key[0]), str(key[1])): figures.calls
@@ -198,7 +210,7 @@ def _by_status(site: Site, asked: Asked, period: Period) -> Told[dict[tuple[int,
     )
 
 
-def _spent(site: Site, asked: Asked, period: Period) -> Told[Spent]:
+def _spent(site: Site, asked: Asked, period: Period, ask: Ask) -> Told[Spent]:
     """By provider; in the background, as the lines of each call may have to be read."""
 
     def make() -> Spent:
@@ -211,7 +223,7 @@ def _spent(site: Site, asked: Asked, period: Period) -> Told[Spent]:
             ],
         )
 
-    return site.background.ask(f"spend {asked.range} {period} {asked.text}", make, older_than_seconds=_COUNTED_SECONDS)
+    return ask(f"spend {asked.range} {period} {asked.text}", make, older_than_seconds=_COUNTED_SECONDS)
 
 
 def added_up(period: Period, lines: Sequence[tuple[int, str, str, float, int]]) -> Spent:

@@ -8,7 +8,7 @@ import msgspec
 
 from callscope.index.figures import ENOUGH, Figures, Percentiles
 from callscope.report import figures
-from callscope.web.template import money, number, share
+from callscope.web.template import at_least, number, share
 
 NOT_ENOUGH: Final = "not enough"
 _MINUS: Final = "\N{MINUS SIGN}"
@@ -17,8 +17,10 @@ _WORSE_WAIT: Final = 0.10
 _WORSE_POINTS: Final = 1.0
 """A rate is worse from so many percentage points on."""
 _MANY: Final = 100
-_TIMES: Final = 10
-"""From there on percent would say less."""
+_MOST_PERCENT: Final = 999
+"""More says no more."""
+MAY_BE_ESTIMATED: Final = "may contain estimates"
+"""Of a sum: what is added up does not know what was assumed."""
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,15 +72,15 @@ def _amount(name: str, value: str, now: float, before: float | None) -> Tile:
 
 
 def _spend(now: Figures, before: Figures | None) -> Tile:
-    value, unpriced = money(now.cost_usd), now.unpriced_calls
+    unpriced = now.unpriced_calls
     detail = f"{unpriced:,} of {now.calls:,} calls not priced whole" if unpriced else ""
     if now.cost_usd is None:
         return Tile(name="Spend", value="unpriced" if now.calls else figures.UNKNOWN, detail=detail)
     known = None if before is None else before.cost_usd
     return Tile(
         name="Spend",
-        value=f"≥ {value}" if unpriced else value,
-        detail=detail,
+        value=at_least(now.cost_usd, unpriced),
+        detail="; ".join(each for each in (detail, MAY_BE_ESTIMATED if now.cost_usd else "") if each),
         change=relative(now.cost_usd, known) if known else "",
     )
 
@@ -121,14 +123,16 @@ def _rate(name: str, now: float | None, before: float | None, detail: str) -> Ti
 
 
 def relative(now: float, before: float | None) -> str:
-    """``+6 %``, from ten times on ``82 times before``; empty when nothing can be said."""
-    if not before:
-        return ""
-    if now / before >= _TIMES:
-        return f"{now / before:,.0f} times before"
-    percent = (now / before - 1) * 100
-    shown = f"{abs(percent):,.0f} %"
-    return "±0 %" if shown == "0 %" else _signed(percent, shown)
+    """``+6 %``, from ten times on ``> +999 %``; empty when nothing can be said."""
+    return by_share(now / before - 1) if before else ""
+
+
+def by_share(share_more: float) -> str:
+    """The same of a part more or less: 0.06 is ``+6 %``."""
+    percent = round(share_more * 100)
+    if percent > _MOST_PERCENT:
+        return f"> +{_MOST_PERCENT} %"
+    return _signed(percent, f"{abs(percent)} %")
 
 
 def _signed(difference: float, text: str) -> str:

@@ -23,7 +23,7 @@ Spent = Mapping[tuple[int, str, str], tuple[float, int]]
 
 _MOST: Final = 5
 """Providers that have a colour of their own."""
-_UNKNOWN: Final = "unknown"
+_UNKNOWN: Final = "no provider told"
 OTHER: Final = "other"
 _KINDS: Final = {"stt": "k-stt", "llm": "k-llm", "tts": "k-tts", "telephony": "k-caller", "realtime": "k-agent"}
 _SHADES: Final = ("", " lighter", " lightest")
@@ -54,6 +54,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     steps: Steps
 
 
+class Band(msgspec.Struct, frozen=True, kw_only=True):
+    """Between the target and what is above it, in one period; percent."""
+
+    at: float
+    width: float
+    top: float
+    height: float
+
+
 class Spot(msgspec.Struct, frozen=True, kw_only=True):
     """A period that can be pointed at."""
 
@@ -81,6 +90,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     """Percent from above of the target; None: it is beyond the drawing, or there is none."""
     limit_name: str = ""
+    over: tuple[Band, ...] = ()
+    """Where the p95 is above the target."""
     columns: tuple[str, ...]
     """Of the table."""
     rows: tuple[tuple[str, ...], ...]
@@ -106,6 +117,7 @@ def latency(axis: TimeAxis, by_slot: Mapping[int, Figures], addresses: Sequence[
         Line(series=Series(name=name, kind=f"line-{name}"), steps=steps(each, axis.slots, scale, limit=target_ms))
         for name, each in values.items()
     )
+    limit = round(100 - scale.at(target_ms), 3)
     rows: list[tuple[str, ...]] = []
     for slot, each in zip(axis.slots, waits, strict=True):
         if each is None or not each.n:
@@ -131,11 +143,20 @@ def latency(axis: TimeAxis, by_slot: Mapping[int, Figures], addresses: Sequence[
         spots=_spots(axis, titles, addresses),
         legend=tuple(line.series for line in lines),
         lines=lines,
-        limit=round(100 - scale.at(target_ms), 3) if largest else None,
+        limit=limit if largest else None,
+        over=_over(lines[1].steps, limit),
         limit_name=f"target {short_wait(target_ms)}",
         columns=("n", "p50", "p95", "p99"),
         rows=tuple(rows),
         note="" if largest else f"Not enough answers for percentiles: a {axis.period} needs 20.",
+    )
+
+
+def _over(line: Steps, limit: float) -> tuple[Band, ...]:
+    return tuple(
+        Band(at=level.at, width=round(level.to - level.at, 3), top=level.top, height=round(limit - level.top, 3))
+        for level in line.levels
+        if level.is_trouble
     )
 
 

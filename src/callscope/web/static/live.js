@@ -51,7 +51,7 @@ async function update() {
   again = false;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    if (answer.ok) takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (answer.ok || answer.status === 503) takeOver(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch { /* the server is away: the stream says so, and comes back with it */ }
   busy = false;
   last = Date.now();
@@ -62,7 +62,12 @@ function takeOver(fresh) {
   ahead = Date.now() - Number(fresh.body.dataset.now);
   for (const part of document.querySelectorAll("[data-part][id]")) {
     const other = fresh.getElementById(part.id);
-    if (!other && part.matches(".empty, [data-waiting]") && !isTyping(document.body)) return location.reload();  // nobody read anything
+    if (!other && part.matches(".empty, [data-waiting]")) {
+      if (!isTyping(document.body)) return location.reload();  // nobody read anything
+      const list = fresh.getElementById("rows")?.closest(".panel");
+      if (list && part.matches(".empty")) part.replaceWith(document.adoptNode(list));  // the first calls, instead of help
+      continue;
+    }
     if (!other || other.outerHTML === part.outerHTML || isTyping(part)) continue;
     for (const open of part.querySelectorAll("details[open][id]")) other.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
