@@ -53,7 +53,7 @@ class Wait(msgspec.Struct, frozen=True):
 
     @property
     def waited_ms(self) -> int | None:
-        return self.silence_ms if self.response_ms is None else self.response_ms
+        return self.silence_ms or None if self.response_ms is None else self.response_ms
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -33,7 +33,7 @@ WAITS = st.builds(
     response_ms=st.none() | st.sampled_from([0, 400, 1500, 4000]),
     llm_ms=st.none() | st.sampled_from([100, 900]),
     kind=st.sampled_from(["exchange", "exchange", "greeting"]),
-    silence_ms=st.none() | st.sampled_from([900, 2500]),
+    silence_ms=st.none() | st.sampled_from([0, 900, 2500]),
 )
 SERVICES = st.lists(
     st.tuples(

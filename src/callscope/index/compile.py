@@ -282,7 +282,7 @@ class _Builder:
             condition = self._number("c.worst_ms", term)
             self._add(condition, negated=term.negated, source=_source(condition))
             return
-        column = "coalesce(response_ms, silence_ms)" if term.field == "wait" else f"{stage}_ms"
+        column = "coalesce(response_ms, nullif(silence_ms, 0))" if term.field == "wait" else f"{stage}_ms"
         condition = (
             f"EXISTS (SELECT 1 FROM exchange WHERE call = c.id AND kind = 'exchange' AND {self._number(column, term)})"
         )

@@ -69,5 +69,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def waited_ms(self) -> int | None:
-        """How long the caller waited, answered or not; None when that is unknown."""
-        return self.response_ms if self.response_ms is not None else self.silence_ms
+        """How long the caller waited, answered or not; None when that is unknown.
+
+        A silence of 0 is one whose end nobody told: nothing came after the caller's words, not even the call's end.
+        """
+        return self.response_ms if self.response_ms is not None else self.silence_ms or None

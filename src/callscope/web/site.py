@@ -123,14 +123,15 @@ class Site:
             status: of the answer.
         """
         progress = self.refresher.progress
-        notice = _notice(progress)
+        is_gone = self.is_gone
+        notice = f"The archive is gone: there is no directory {self.root} any more." if is_gone else _notice(progress)
         shell = Shell(
             title=title,
             current=current,
             rail=self._rail(asked),
             theme=theme_of(request),
             notice=notice,
-            is_notice_trouble=progress.trouble is not None or bool(progress.problems),
+            is_notice_trouble=is_gone or progress.trouble is not None or bool(progress.problems),
             live=live,
             generation=progress.generation,
             form_token=self.form_token,
