@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from callscope.query import fields
@@ -125,6 +125,7 @@ def test_half_a_query_is_no_error(text: str, cursor: int) -> None:
 @given(st.sampled_from(["", "agent:x ", "refund -", "status:failed,"]), st.text(max_size=12))
 def test_what_is_offered_can_be_taken(before: str, typed: str) -> None:
     text = before + typed
+    assume(",," not in text)  # an empty value is wrong wherever one goes on
     found = complete(text, len(text))
 
     for candidate in found.candidates:
