@@ -260,8 +260,12 @@ def test_a_wait_without_an_answer_is_a_wait() -> None:
     silent = Recorded(name="silent", waits=(Wait(800), Wait(silence_ms=12_000)), unanswered=1)
     db = index_of([silent, Recorded(name="quick", waits=(Wait(700),))])
 
-    for field, op, value in (("wait", "above", 5_000), ("wait", "is", 12_000), ("worst", "above", 5_000)):
-        assert found(db, CallQuery(terms=(Term(field=field, op=op, values=(value,)),))) == {silent.path}
+    for term in (
+        Term(field="wait", op="above", values=(5_000,)),
+        Term(field="wait", op="is", values=(12_000,)),
+        Term(field="worst", op="above", values=(5_000,)),
+    ):
+        assert found(db, CallQuery(terms=(term,))) == {silent.path}
     rows = calls(db, CallQuery(sort="worst")).calls
     assert [(row.call_id, row.worst_ms, row.worst_is_unanswered) for row in rows] == [
         ("silent", 12_000, True),

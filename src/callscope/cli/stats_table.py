@@ -33,7 +33,13 @@ _BAR: Final = 20
 _LEAST_BAR: Final = 6
 _GAP: Final = 2
 _PERIOD_NAMES: Final = {"hour": "HOUR UTC", "day": "DAY", "week": "WEEK FROM", "month": "MONTH", "year": "YEAR"}
-_WRITTEN: Final = {"hour": slice(0, 16), "day": slice(0, 10), "week": slice(0, 10), "month": slice(0, 7), "year": slice(0, 4)}
+_WRITTEN: Final = {
+    "hour": slice(0, 16),
+    "day": slice(0, 10),
+    "week": slice(0, 10),
+    "month": slice(0, 7),
+    "year": slice(0, 4),
+}
 _EACH: Final = {"hour": "an hour", "day": "a day", "week": "a week", "month": "a month", "year": "a year"}
 _PERCENT: Final = 100
 _FEW_PERCENT: Final = 10
