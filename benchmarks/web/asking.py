@@ -84,7 +84,8 @@ def serving(arguments: Sequence[str], *, environ: Mapping[str, str] | None = Non
         port = int(probe.getsockname()[1])
     command = [sys.executable, *(each.replace("{port}", str(port)) for each in arguments)]
     begun = time.perf_counter()
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | dict(environ or {}))
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as installed
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=kept | dict(environ or {}))
     try:
         yield Server(process, port, begun)
     finally:

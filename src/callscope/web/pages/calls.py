@@ -29,7 +29,7 @@ from callscope.web.site import Site
 
 MAX_CSV_ROWS: Final = 100_000
 _CSV_PAGE: Final = 1_000
-_COUNT_SECONDS: Final = 0.2
+_COUNT_SECONDS: Final = 0.05
 """How long a page waits for the number of all calls."""
 _NEWEST_FIRST: Final = "-started"
 
