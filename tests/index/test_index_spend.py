@@ -78,5 +78,5 @@ def test_all_together_is_one_row_and_nothing_is_none(db: sqlite3.Connection) -> 
 
 
 def test_spend_by_anything_else_is_an_error_that_says_what_there_is(db: sqlite3.Connection) -> None:
-    with pytest.raises(SettingError, match="no spend by 'colour': write hour, day, week, month, service, provider, mod"):
+    with pytest.raises(SettingError, match="no spend by 'colour': write hour, day, week, month, year, service"):
         spend(db, parse("", now_ms=NOW_MS), by=("colour",))
