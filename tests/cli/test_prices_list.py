@@ -63,7 +63,7 @@ def test_stale_prices_are_those_that_were_not_read_for_so_many_days() -> None:
 def test_the_number_of_prices_is_the_same_in_both_forms(options: list[str]) -> None:
     last = run("prices", "list", *options).stdout.splitlines()[-1]
 
-    assert last.startswith(f"{len(prices(*options))} {'stale prices' if options else 'prices'}; ")
+    assert last.startswith(f"{len(prices(*options)):,} {'stale prices' if options else 'prices'}; ")
 
 
 def test_a_price_stands_with_its_unit_its_terms_and_its_source() -> None:
