@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "callscope"
 
-PURE = {"model", "timeline", "prices", "redaction", "query"}
+PURE = {"model", "timeline", "prices", "redaction", "query", "interop"}
 GROUND = {"errors", "version"}
 OUTSIDE = {"clock", "ids"}
 
@@ -30,18 +30,36 @@ MAY_IMPORT = {
     "archive": GROUND | OUTSIDE | {"model", "timeline", "prices", "redaction"},
     "index": GROUND | OUTSIDE | {"model", "timeline", "prices", "redaction", "query", "archive"},
     "recorder": GROUND | OUTSIDE | {"config", "model", "timeline", "prices", "redaction", "archive"},
-    "adapters": GROUND | OUTSIDE | {"config", "model", "redaction", "recorder"},
+    "logs": GROUND | OUTSIDE | {"config", "model", "timeline", "redaction", "archive", "recorder"},
+    "adapters": GROUND | OUTSIDE | {"config", "model", "timeline", "redaction", "recorder", "logs"},
+    "receivers": GROUND
+    | OUTSIDE
+    | {"config", "model", "timeline", "prices", "redaction", "archive", "recorder", "interop"},
+    "interop": GROUND | {"model", "timeline", "redaction"},
+    "exporters": GROUND
+    | OUTSIDE
+    | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report", "interop"},
+    "importers": GROUND
+    | OUTSIDE
+    | {"config", "model", "timeline", "prices", "redaction", "archive", "interop"},
+    "alerts": GROUND
+    | OUTSIDE
+    | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"},
+    "mcp": GROUND
+    | OUTSIDE
+    | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"},
     "testing": GROUND | OUTSIDE | {"model", "archive", "recorder"},
-    "demo": GROUND | OUTSIDE | {"config", "model", "archive", "recorder", "adapters"},
+    "demo": GROUND | OUTSIDE | {"config", "model", "archive", "recorder", "logs", "adapters"},
     "report": GROUND | OUTSIDE | {"config", "model", "timeline", "prices", "query", "archive", "index"},
     "web": GROUND
     | OUTSIDE
-    | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"},
+    | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"}
+    | {"alerts", "exporters", "receivers", "interop"},
     "cli": GROUND
     | OUTSIDE
     | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"}
-    | {"adapters", "demo", "web"},
-    "__init__": GROUND | {"config", "index", "recorder"},
+    | {"adapters", "demo", "web", "logs", "alerts", "exporters", "importers", "receivers", "interop", "mcp"},
+    "__init__": GROUND | {"config", "index", "logs", "recorder"},
     "__main__": {"cli"},
 }
 
