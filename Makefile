@@ -27,7 +27,7 @@ bench-index: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks.index
 
 # The archives are those of bench-index.
-bench-web: $(VENV)/.bench
+bench-web: $(VENV)/.bench $(VENV)-finchvox/.installed
 	@$(BIN)/python -m benchmarks.web
 
 bench-prices: $(INSTALLED)
@@ -41,5 +41,11 @@ $(VENV)/.bench: $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt 'getpatter>=0.7,<0.8' 'duckdb>=2,<3' 'pyarrow>=17,<27'
 	@touch $@
 
+# An environment of its own, 720 MB: it brings the whole of Pipecat with it.
+$(VENV)-finchvox/.installed:
+	@$(PYTHON) -m venv $(VENV)-finchvox
+	@$(VENV)-finchvox/bin/python -m pip install --quiet finchvox==0.0.17
+	@touch $@
+
 clean:
-	rm -rf $(VENV) demo-calls build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-finchvox demo-calls build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

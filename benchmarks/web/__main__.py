@@ -1,7 +1,8 @@
 """Measures the dashboard, writes a section of docs/performance.md: ``python -m benchmarks.web [--calls N]``.
 
 The archives are those of ``make bench-index``, which makes them; the index is built first and not counted. Beside it
-Patter's dashboard with as many calls as its store keeps by default, and with all of the small archive.
+Patter's dashboard with as many calls as its store keeps by default, and finchvox, each also with all of the small
+archive; finchvox gets the calls as the spans that it stores (see `benchmarks.web.finchvox`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from benchmarks.index import archives, material
+from benchmarks.web import finchvox
 from benchmarks.web.asking import serving
 from callscope.clock import now_ms
 from callscope.index.index import Index
@@ -45,8 +47,10 @@ PATTER: Final = {
     "aggregates": "/api/dashboard/aggregates",
     "page": "/",
 }
+FINCHVOX: Final = {"list": "/api/sessions", "page": "/"}
 SMALL: Final = 2_000
-PATTER_KEEPS: Final = 500
+FEW: Final = 500
+"""As many as Patter's store keeps."""
 
 
 def main() -> None:
@@ -62,7 +66,7 @@ def main() -> None:
     place = options.directory / f"web-{options.calls}.sqlite"
     with Index.open(root, place=place) as index:
         index.refresh()
-    results = {"calls": options.calls, "callscope": ours(root, place), "patter": patter(small)}
+    results = {"calls": options.calls, "callscope": ours(root, place), "peers": {**patter(small), **finches(small)}}
     text = section(results)
     print(text)
     if not options.only_print:
@@ -89,12 +93,34 @@ def ours(root: Path, place: Path) -> dict[str, Any]:
 def patter(root: Path) -> dict[str, Any]:
     """Patter's dashboard, with the calls that it keeps by default and with those of the whole archive."""
     found: dict[str, Any] = {}
-    for calls in (PATTER_KEEPS, SMALL):
+    for calls in (FEW, SMALL):
         arguments = ["-m", "benchmarks.web.patter", str(root), "{port}", str(calls)]
         with serving(arguments) as server:
             ready = server.ready_seconds("/")
             pages = {name: server.measure(path) for name, path in PATTER.items()}
-            found[str(calls)] = {"ready_seconds": ready, "pages": pages, "memory_mb": server.memory_mb()}
+            found[f"Patter, {calls:,} calls"] = {
+                "ready_seconds": ready, "pages": pages, "memory_mb": server.memory_mb()
+            }  # fmt: skip
+    return found
+
+
+def finches(root: Path) -> dict[str, Any]:
+    """The same for finchvox; nothing where it is not installed."""
+    found: dict[str, Any] = {}
+    if not finchvox.PYTHON.exists():
+        print("finchvox is left out: make bench-web installs it into an environment of its own")
+        return found
+    for calls in (FEW, SMALL):
+        with tempfile.TemporaryDirectory() as directory:
+            longest = finchvox.convert(root, Path(directory), calls)
+            arguments = finchvox.arguments(Path(directory))
+            with serving(arguments, environ=finchvox.ENVIRON, python=str(finchvox.PYTHON)) as server:
+                ready = server.ready_seconds("/")
+                paths = {**FINCHVOX, "a call": f"/api/sessions/{longest}/trace"}
+                pages = {name: server.measure(path) for name, path in paths.items()}
+                found[f"finchvox, {calls:,} calls"] = {
+                    "ready_seconds": ready, "pages": pages, "memory_mb": server.memory_mb()
+                }  # fmt: skip
     return found
 
 
@@ -102,32 +128,28 @@ def section(results: dict[str, Any]) -> str:
     """The tables."""
     own = results["callscope"]
     verdict = {True: "reached", False: "**missed**"}
+    peers = results["peers"]
     started, after = own["memory_mb"]["started"], own["memory_mb"]["after all pages"]
     lines = [
         f"Measured by `make bench-web` with {results['calls']:,} calls; each page asked up to 40 times, one by one.",
         "",
-        "| | budget | callscope | | Patter, 500 calls | Patter, 2,000 calls |",
-        "|---|---:|---:|---|---:|---:|",
+        "| | budget | callscope | | " + " | ".join(peers) + " |",
+        "|---|---:|---:|---|" + "---:|" * len(peers),
     ]
-    few, many = (results["patter"][str(calls)] for calls in (PATTER_KEEPS, SMALL))
-    lines.append(
-        f"| started, s | ≤ {START_S} | {own['ready_seconds']:.2f} | {verdict[own['ready_seconds'] <= START_S]} "
-        f"| {few['ready_seconds']:.2f} | {many['ready_seconds']:.2f} |"
-    )
-    lines.append(
-        f"| memory then, MB | ≤ {MEMORY_MB:.0f} | {started:.0f} | {verdict[started <= MEMORY_MB]} "
-        f"| {few['memory_mb']:.0f} | {many['memory_mb']:.0f} |"
-    )
-    lines.append(
-        f"| memory after all pages, MB | ≤ {MEMORY_MB:.0f} | {after:.0f} | {verdict[after <= MEMORY_MB]} | | |"
-    )
+    waits = " | ".join(f"{peer['ready_seconds']:.2f}" for peer in peers.values())
+    sizes = " | ".join(f"{peer['memory_mb']:.0f}" for peer in peers.values())
+    seconds = own["ready_seconds"]
+    lines += [
+        f"| started, s | ≤ {START_S} | {seconds:.2f} | {verdict[seconds <= START_S]} | {waits} |",
+        f"| memory then, MB | ≤ {MEMORY_MB:.0f} | {started:.0f} | {verdict[started <= MEMORY_MB]} |{' |' * len(peers)}",
+        f"| memory after all pages, MB | ≤ {MEMORY_MB:.0f} | {after:.0f} | {verdict[after <= MEMORY_MB]} | {sizes} |",
+    ]
     lines += ["", "| page | median, ms | p95, ms | kB | budget 100 ms |", "|---|---:|---:|---:|---|"]
     for name, page in own["pages"].items():
         told = verdict[page["median_ms"] <= PAGE_MS] if page["status"] == 200 else f"status {page['status']}"
         lines.append(f"| {name} | {_figures(page)} | {told} |")
-    for calls, found in results["patter"].items():
-        for name, page in found["pages"].items():
-            lines.append(f"| Patter, {int(calls):,} calls: {name} | {_figures(page)} | |")
+    for peer, found in peers.items():
+        lines += [f"| {peer}: {name} | {_figures(page)} | |" for name, page in found["pages"].items()]
     return "\n".join(lines)
 
 

@@ -77,15 +77,18 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(arguments: Sequence[str], *, environ: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(
+    arguments: Sequence[str], *, environ: Mapping[str, str] | None = None, python: str = sys.executable
+) -> Iterator[Server]:
     """A process of Python with ``{port}`` of the arguments replaced; ended in the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    command = [sys.executable, *(each.replace("{port}", str(port)) for each in arguments)]
+    command = [python, *(each.replace("{port}", str(port)) for each in arguments)]
     begun = time.perf_counter()
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as installed
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=kept | dict(environ or {}))
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, **quiet, env=kept | dict(environ or {}))
     try:
         yield Server(process, port, begun)
     finally:
