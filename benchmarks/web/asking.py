@@ -87,8 +87,8 @@ def serving(
     command = [python, *(each.replace("{port}", str(port)) for each in arguments)]
     begun = time.perf_counter()
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # as installed
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, **quiet, env=kept | dict(environ or {}))
+    whole = kept | dict(environ or {})
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=whole)
     try:
         yield Server(process, port, begun)
     finally:
