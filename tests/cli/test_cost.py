@@ -63,6 +63,23 @@ def test_providers_stand_dearest_first_beside_the_period_before(spent: Path) -> 
     assert "$0.200 in the equally long period before (+100 % of the known amounts)" in output
 
 
+def test_a_query_leaves_only_the_calls_that_it_finds_in_both_periods(spent: Path) -> None:
+    of_shop = report(spent, "agent:shop")
+    cheap = report(spent, "-agent:shop", "cost<1")
+
+    assert (of_shop["total"]["usd"], of_shop["total"]["calls"]) == ("0.30", 1)
+    assert of_shop["total"]["before_usd"] is None
+    assert (cheap["total"]["calls"], cheap["total"]["before_usd"]) == (1, "0.20")
+    assert "No calls that match from" in cost(spent, *PERIOD, "agent:nobody")
+
+
+def test_times_in_a_query_are_refused_for_the_period_has_one_before_it(spent: Path) -> None:
+    done = run("cost", "--root", str(spent), "since:7d")
+
+    assert done.returncode != 0
+    assert "write --since and --until, not in QUERY" in done.stderr
+
+
 def test_a_sum_that_is_not_complete_is_never_shown_as_one_that_is(spent: Path) -> None:
     output = cost(spent, *PERIOD, "--by", "call")
 
@@ -143,7 +160,7 @@ def test_no_calls_are_no_error_and_no_zero(tmp_path: Path) -> None:
         (["--until", "tomorrowish"], "2w or yesterday"),
         (["--since", "2026-11-21", "--until", "2026-11-20"], "the period is empty"),
         (["--by", "mood"], "'day', 'provider', 'service', 'model', 'agent', 'call'"),
-        (["--today", "--since", "7d"], "leave out --by, --since and --until"),
+        (["--today", "--since", "7d"], "leave out QUERY, --by, --since and --until"),
     ],
 )
 def test_what_is_not_allowed_says_what_is(tmp_path: Path, args: list[str], says: str) -> None:

@@ -73,6 +73,10 @@ def test_what_fits_what_is_typed_comes_first(marked: str, replaced: str, first: 
     assert found.kind == ("value" if found.field else "field")
 
 
+def test_a_name_goes_before_the_longer_ones_that_begin_with_it() -> None:
+    assert offered("agen|")[:2] == ["agent:", "agent_said:"]
+
+
 def test_a_whole_name_is_offered_with_each_sign() -> None:
     assert offered("p95|") == ["p95>", "p95>=", "p95<", "p95<=", "p95:"]
     assert offered("agent|")[:4] == ["agent:", "agent!=", "agent:~", "agent:/"]

@@ -38,6 +38,7 @@ _PLAIN_VALUE: Final = re.compile(r"\w[\w.+@-]*+")
 _PLAIN_LABEL: Final = re.compile(r"[\w.-]++")
 _ESCAPED: Final = re.compile(r'\\(["\\])')
 
+_SIGN_CHARACTERS: Final = ":<>="
 _SIGNS: Final = {
     "words": ((":", "is"), ("!=", "is not"), (":~", "holds"), (":/", "fits a pattern")),
     "number": (
@@ -264,7 +265,12 @@ def _values_of(field: str) -> list[Candidate]:
 
 def _fitting(candidates: Sequence[Candidate], typed: str) -> list[Candidate]:
     """Those that begin so, then those that hold it elsewhere."""
-    first = [each for each in candidates if each.text.lower().startswith(typed)]
+    first: list[Candidate] = []
+    for each in candidates:
+        if each.text.lower().startswith(typed):
+            name = each.text.rstrip(_SIGN_CHARACTERS)
+            longer = (place for place, other in enumerate(first) if other.text.startswith(name))
+            first.insert(next(longer, len(first)), each)  # "agent" goes before "agent_said"
     return first + [each for each in candidates if typed in each.text.lower() and each not in first]
 
 
