@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
-
 import click
 
 from callscope import config
@@ -52,6 +50,8 @@ def command(
     def ready(address: str) -> None:
         click.echo(f"callscope shows {clean(archive)} on {address}  (Ctrl-C ends it)", err=True)
         if opens and config.has_screen():
+            import webbrowser  # noqa: PLC0415 -- slow to import, and needed here alone
+
             webbrowser.open(address)
 
     server.serve(

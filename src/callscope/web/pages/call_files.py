@@ -11,7 +11,6 @@ from starlette.routing import Route
 from callscope.archive.reader import read_envelope
 from callscope.errors import NotFoundError
 from callscope.web.call import files
-from callscope.web.export import export_call
 from callscope.web.site import Site
 
 CALL: Final = "/calls/{year}/{month}/{day}/{name}"
@@ -38,6 +37,8 @@ def raw(request: Request) -> Response:
 
 def exported(request: Request) -> Response:
     """``GET <call>/export.html?sound=1&redact=1``: the page as one file, to keep."""
+    from callscope.web.export import export_call  # noqa: PLC0415 -- redaction is loaded when somebody wants it
+
     site: Site = request.app.state.site
     directory = files.call_directory(site.root, request.path_params)
     wanted = {name: request.query_params.get(name, "") not in ("", "0") for name in ("sound", "redact")}
