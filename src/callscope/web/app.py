@@ -138,7 +138,10 @@ def _routes() -> list[BaseRoute]:
 
 
 class _WhileThere:
-    """While the archive is gone every page says so, whatever the index still knows; Health does in its own way."""
+    """While the archive is gone every page says so, whatever the index still knows; Health does in its own way.
+
+    Each request also gets the generation of the index from before its questions: what comes in meanwhile is announced.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -147,6 +150,7 @@ class _WhileThere:
         answer: ASGIApp = self._app
         if scope["type"] == "http" and scope["method"] in {"GET", "HEAD"}:
             request = Request(scope)
+            request.state.generation = request.app.state.site.refresher.progress.generation
             if (
                 _wants_page(request)
                 and not request.url.path.startswith(_WITHOUT_ARCHIVE)

@@ -133,7 +133,7 @@ class Site:
             notice=notice,
             is_notice_trouble=is_gone or progress.trouble is not None or bool(progress.problems),
             live=live,
-            generation=progress.generation,
+            generation=getattr(request.state, "generation", progress.generation),
             form_token=self.form_token,
             styles=styles,
             scripts=scripts,
