@@ -39,9 +39,7 @@ MAY_IMPORT = {
     "exporters": GROUND
     | OUTSIDE
     | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report", "interop"},
-    "importers": GROUND
-    | OUTSIDE
-    | {"config", "model", "timeline", "prices", "redaction", "archive", "interop"},
+    "importers": GROUND | OUTSIDE | {"config", "model", "timeline", "prices", "redaction", "archive", "interop"},
     "alerts": GROUND
     | OUTSIDE
     | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"},
