@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import typing
 
@@ -20,6 +21,9 @@ from callscope.recorder.patter import alog_call_end, alog_call_start, alog_event
 from callscope.version import __version__
 
 if typing.TYPE_CHECKING:
+    from types import ModuleType
+
+    from callscope import logs as logs
     from callscope.index.opened import Opened
 
 __all__ = [
@@ -68,3 +72,10 @@ def open(  # noqa: A001 -- read as callscope.open
     if archive is None:
         raise SettingError("which archive? name its directory, or set PATTER_LOG_DIR")
     return opened(archive, index=index_place() if index is None else index, refresh=refresh)
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`callscope.logs`, loaded when it is asked for: a program that does not configure logs does not load them."""
+    if name == "logs":
+        return importlib.import_module("callscope.logs")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

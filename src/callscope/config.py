@@ -10,14 +10,18 @@ PATTER_LOG_TRANSCRIPT      transcript   full     ``full``, ``redact`` or ``off``
 PATTER_LOG_RETENTION_DAYS  retention    30       days to keep; 0 keeps for ever
 CALLSCOPE_BUFFER_ROWS      buffer_rows  600000   rows that may wait for the disk
 CALLSCOPE_BUFFER_MB        buffer_mb    256      megabytes of content that may wait for the disk
+CALLSCOPE_SILENCE_SECONDS  silence_...  8        a silence this long is told, as an event of the call
 CALLSCOPE_PRICES           prices       (place)  the user's own prices, a TOML file
 CALLSCOPE_BUDGETS          budgets      (place)  the user's budgets, a TOML file
 CALLSCOPE_VIEWS            (dashboard)  (place)  saved views of the dashboard, a TOML file
+CALLSCOPE_ALERTS           (alerts)     (place)  the rules of alerts, a TOML file
 CALLSCOPE_INDEX            index        (inside) where indexes are kept: a file, or a directory
+CALLSCOPE_LOGS             (logs)       (place)  the settings of application logs, a TOML file
+CALLSCOPE_LOG_...          (logs)                the same one by one: `LOG_VARIABLES`, docs/logs.md
 ========================== ============ ======== ======================================================
 
-(place): ``prices.toml``, ``budgets.toml`` and ``views.toml`` in the platform's directory for configuration, where they
-are there; the last is made when a view is saved.
+(place): ``prices.toml``, ``budgets.toml``, ``alerts.toml``, ``logs.toml`` and ``views.toml`` in the platform's
+directory for configuration, where they are there; the last is made when a view is saved.
 (inside): ``.callscope/index.sqlite`` in the archive; where that cannot be written, the platform's directory for caches.
 
 A value that cannot be understood is never taken for the default. In the environment, where nobody can be
@@ -47,12 +51,28 @@ TRANSCRIPT: Final = "PATTER_LOG_TRANSCRIPT"
 RETENTION: Final = "PATTER_LOG_RETENTION_DAYS"
 BUFFER_ROWS: Final = "CALLSCOPE_BUFFER_ROWS"
 BUFFER_MB: Final = "CALLSCOPE_BUFFER_MB"
+SILENCE: Final = "CALLSCOPE_SILENCE_SECONDS"
 PRICES: Final = "CALLSCOPE_PRICES"
 BUDGETS: Final = "CALLSCOPE_BUDGETS"
 VIEWS: Final = "CALLSCOPE_VIEWS"
+ALERTS: Final = "CALLSCOPE_ALERTS"
 INDEX: Final = "CALLSCOPE_INDEX"
+LOGS: Final = "CALLSCOPE_LOGS"
+LOG_VARIABLES: Final = {
+    "level": "CALLSCOPE_LOG_LEVEL",
+    "levels": "CALLSCOPE_LOG_LEVELS",
+    "console": "CALLSCOPE_LOG_CONSOLE",
+    "directory": "CALLSCOPE_LOG_DIR",
+    "max_mb": "CALLSCOPE_LOG_MAX_MB",
+    "files_a_day": "CALLSCOPE_LOG_FILES_A_DAY",
+    "buffer_lines": "CALLSCOPE_LOG_BUFFER_LINES",
+    "buffer_mb": "CALLSCOPE_LOG_BUFFER_MB",
+    "flood_lines": "CALLSCOPE_LOG_FLOOD_LINES",
+}
+"""Variables of application logs, by setting; `callscope.logs` understands them."""
 
 _MAX_DAYS: Final = 36_500
+_MAX_SILENCE_SECONDS: Final = 3600
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that may wait for the disk: 60 seconds of 10,000 rows/s. Beyond it rows are dropped and counted."""
     buffer_mb: int = 256
     """Megabytes of content that may wait. 60 seconds of 10,000 rows/s of 400 bytes."""
+    silence_seconds: int = 8
+    """How long nothing is heard that should be until an event tells of it."""
     prices: str | None = None
     """File with the user's own prices; None: list prices alone."""
     budgets: str | None = None
@@ -86,6 +108,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.retention_days is not None and not _is_whole(self.retention_days, 0, _MAX_DAYS):
             raise SettingError(
                 f"retention_days is {self.retention_days!r}: give whole days from 0 (for ever) to {_MAX_DAYS}"
+            )
+        if not _is_whole(self.silence_seconds, 1, _MAX_SILENCE_SECONDS):
+            raise SettingError(
+                f"silence_seconds is {self.silence_seconds!r}: give whole seconds from 1 to {_MAX_SILENCE_SECONDS}"
             )
         for name, value in (("buffer_rows", self.buffer_rows), ("buffer_mb", self.buffer_mb)):
             if not _is_whole(value, 1, 10**9):
@@ -118,6 +144,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         "retention_days": read(RETENTION, 30, _whole(0, _MAX_DAYS), None, "nothing is deleted until it is corrected"),
         "buffer_rows": read(BUFFER_ROWS, 600_000, _whole(1, 10**9), 600_000, "600000 rows are used"),
         "buffer_mb": read(BUFFER_MB, 256, _whole(1, 10**6), 256, "256 megabytes are used"),
+        "silence_seconds": read(SILENCE, 8, _whole(1, _MAX_SILENCE_SECONDS), 8, "8 seconds are used"),
     }
     return Settings(
         **values,
@@ -144,6 +171,33 @@ def budgets_file() -> Path | None:
 def views_file() -> Path:
     """The file with the dashboard's saved views: ``CALLSCOPE_VIEWS``, else the usual place. It need not be there."""
     return Path(_file(os.environ, VIEWS) or _usual(VIEWS))
+
+
+def alerts_file() -> Path:
+    """The file with the rules of alerts: ``CALLSCOPE_ALERTS``, else the usual place. It need not be there."""
+    return Path(_file(os.environ, ALERTS) or _usual(ALERTS))
+
+
+def logs_file() -> Path | None:
+    """The file with the settings of logs: ``CALLSCOPE_LOGS``, else the usual place if there is one, else None."""
+    name = _file(os.environ, LOGS)
+    return None if name is None else Path(name)
+
+
+def log_variables() -> dict[str, tuple[str, str]]:
+    """What the environment says about application logs: variable and value, by setting; what is blank is not set."""
+    return {
+        setting: (variable, raw.strip())
+        for setting, variable in LOG_VARIABLES.items()
+        if (raw := os.environ.get(variable, "")).strip()
+    }
+
+
+def wants_colors() -> bool | None:
+    """``FORCE_COLOR`` and ``NO_COLOR`` (which wins), as they are customary; None: whatever the terminal can."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
 
 
 def index_place() -> str | None:
@@ -227,3 +281,8 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 def has_screen() -> bool:
     """Whether a browser can open a window: elsewhere one that runs in the terminal would take it over."""
     return sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def variable(name: str) -> str | None:
+    """A variable that a file of the user's names, as ``${SLACK_URL}`` in a target of alerts; None: it is not set."""
+    return os.environ.get(name)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callscope.archive.liveness import WriterFile
-from callscope.archive.prune import prune, size_of
+from callscope.archive.prune import prune, prune_logs, size_of
 from callscope.model.wire import format_ts
 
 
@@ -189,6 +189,64 @@ def test_what_dead_writers_lost_is_forgotten_when_it_is_older_than_the_retention
     assert told.ledgers == done.ledgers == (str(signs / "old.json"), str(signs / "torn.json"))
     assert sorted(path.name for path in signs.iterdir()) == ["alive.json", "young.json"]
     alive.close(keep=False)
+
+
+def a_log(root: Path, name: str, *, size: int = 100) -> Path:
+    path = root / "logs" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * size)
+    return path
+
+
+def test_application_logs_of_old_days_go_with_the_calls_and_younger_ones_stay(tmp_path: Path) -> None:
+    today = format_ts(NOW_MS)[:10]
+    old = [a_log(tmp_path, name) for name in ("2020-01-05.1.jsonl.gz", "2020-01-05.jsonl")]
+    for name in (f"{today}.jsonl", f"{today}.12.jsonl.gz", "2020-13-99.jsonl", "2020-01-05.txt", "notes"):
+        a_log(tmp_path, name)
+
+    told = prune(tmp_path, days=30, now_ms=NOW_MS, dry_run=True)
+    assert all(path.exists() for path in old)
+    done = prune(tmp_path, days=30, now_ms=NOW_MS)
+
+    assert told.logs == done.logs == tuple(map(str, old))
+    assert told.freed_bytes == done.freed_bytes == 200
+    assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == sorted(
+        [f"{today}.jsonl", f"{today}.12.jsonl.gz", "2020-13-99.jsonl", "2020-01-05.txt", "notes"]
+    )
+    assert prune(tmp_path, days=0, now_ms=NOW_MS + 4000 * DAY_MS).logs == ()
+
+
+def test_a_day_of_logs_goes_only_when_its_last_moment_is_old_enough(tmp_path: Path) -> None:
+    midnight = NOW_MS - NOW_MS % DAY_MS
+    a_log(tmp_path, f"{format_ts(midnight - DAY_MS)[:10]}.jsonl")
+
+    assert prune_logs(tmp_path / "logs", days=1, now_ms=midnight + DAY_MS - 1) == ()
+    assert len(prune_logs(tmp_path / "logs", days=1, now_ms=midnight + DAY_MS)) == 1
+
+
+def test_no_link_among_logs_is_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    precious = outside / "2020-01-05.jsonl"
+    precious.write_text("kept")
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "logs").symlink_to(outside)
+    (tmp_path / "other" / "logs").mkdir(parents=True)
+    link = tmp_path / "other" / "logs" / "2020-01-05.jsonl"
+    link.symlink_to(precious)
+
+    assert prune(tmp_path / "archive", days=30, now_ms=NOW_MS).logs == ()
+    assert prune(tmp_path / "other", days=30, now_ms=NOW_MS).logs == (str(link),)
+    assert precious.read_text() == "kept"
+    assert not link.is_symlink()
+
+
+def test_what_dead_writers_of_logs_lost_is_forgotten_too(tmp_path: Path) -> None:
+    WriterFile(tmp_path / "logs", "old").close(keep=True)
+    sign = tmp_path / "logs" / ".callscope" / "writers" / "old.json"
+    touch(sign, NOW_MS - 30 * DAY_MS)
+
+    assert prune(tmp_path, days=30, now_ms=NOW_MS).ledgers == (str(sign),)
 
 
 def touch(path: Path, at_ms: int) -> None:

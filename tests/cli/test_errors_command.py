@@ -89,3 +89,23 @@ def test_it_fits_a_terminal_and_hostile_messages_are_harmless(tmp_path: Path, co
     assert not {"\x07", "\u202e", "\x9b", "\r"} & set(output)
     assert "\x1b[2J" not in output
     assert max(cell_len(line) for line in Text.from_ansi(output).plain.splitlines()) <= columns
+
+
+def test_states_are_of_the_time_before_and_can_be_asked_for(tmp_path: Path) -> None:
+    for number in range(20):
+        then, now = NOW_MS - 9 * 24 * HOUR_MS + number, NOW_MS - HOUR_MS + number
+        write(tmp_path, f"then-{number}", started_at_ms=then, errors=[Error("line lost")] if number < 12 else [])
+        write(tmp_path, f"now-{number}", started_at_ms=now, errors=[Error("no credit")] if number < 3 else [])
+
+    lines = run("errors", "--since", "7d", "--root", str(tmp_path)).stdout.splitlines()
+    assert lines[0].split() == ["COUNT", "CALLS", "BEFORE", "STATE", "LAST", "UTC", "ERROR"]
+    assert lines[1].split()[:4] == ["3", "3", "0", "new"]
+    assert lines[3].split()[:4] == ["0", "0", "12", "gone"]
+
+    def patterns(*options: str) -> list[tuple[str, str]]:
+        return [(group["pattern"], group["state"]) for group in ask("errors", *options, root=tmp_path)["groups"]]
+
+    assert patterns("--new") == [("no credit", "new")]
+    assert patterns("--gone", "--rising") == [("line lost", "gone")]
+    assert run("errors", "--rising", "--root", str(tmp_path)).stdout == f"No rising errors in the calls of {tmp_path}\n"
+    assert {group["state"] for group in ask("errors", root=tmp_path)["groups"]} == {None}

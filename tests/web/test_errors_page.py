@@ -11,8 +11,6 @@ from pages_read import link, table
 from plain_files import DAY_MS, HOUR_MS, error, put
 from starlette.testclient import TestClient
 
-from callscope.web.pages.errors import mark_of
-
 STACK = 'Traceback (most recent call last):\n  File "bot.py", line 7, in <module>\nAPITimeoutError: no answer'
 
 
@@ -68,12 +66,22 @@ def test_the_order_is_in_the_address(root: Path, sort: str, order: list[str]) ->
     assert [next(words for words in order if row[0].startswith(words)) for row in rows] == order
 
 
-def test_new_and_rising_are_told_against_the_time_before() -> None:
-    assert mark_of(3, 0) == "new"
-    assert mark_of(10, 5) == "rising"
-    assert mark_of(9, 5) == ""
-    assert mark_of(4, 1) == ""
-    assert mark_of(3, None) == ""
+def test_states_are_told_against_the_time_before_and_can_be_asked_for(tmp_path: Path) -> None:
+    root = tmp_path / "states"
+    for number in range(20):
+        put(root, f"then-{number}", ago_ms=9 * DAY_MS + number, errors=[error("line lost")] if number < 12 else [])
+        put(root, f"now-{number}", ago_ms=HOUR_MS + number, errors=[error("no credit")] if number < 3 else [])
+    client = dashboard(root)
+
+    page = client.get("/errors?range=7d").text
+    assert [(name, many) for name, many in re.findall(r">(all|new|rising|gone) <span[^>]*>(\d+)<", page)] == [
+        ("all", "1"), ("new", "1"), ("rising", "0"), ("gone", "1"),
+    ]  # fmt: skip
+    (gone,) = table(client.get("/errors?range=7d&state=gone").text, "0 errors in 1 group")
+    assert gone[0].startswith("line lost gone")
+    assert (gone[2], gone[3]) == ("012 before", "0")
+    assert "No rising errors in this time" in client.get("/errors?range=7d&state=rising").text
+    assert client.get("/errors?range=7d&state=odd").status_code == 400
 
 
 def test_nothing_is_new_when_nothing_was_recorded_before(client: TestClient) -> None:

@@ -7,6 +7,7 @@
       transcript.jsonl   one JSON object a turn
       events.jsonl       one JSON object an event
       recording.wav      optional: caller left, agent right
+    <root>/logs/                              application logs: docs/design/logs.md
     <root>/.callscope/writers/<writer>.json   who writes now, and what it lost: see ``liveness.py``
 
 The day is the UTC day of the call's start, also for what is written after midnight.
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Final
 
 CALLS: Final = "calls"
+LOGS: Final = "logs"
 STATE: Final = ".callscope"
 METADATA: Final = "metadata.json"
 TRANSCRIPT: Final = "transcript.jsonl"

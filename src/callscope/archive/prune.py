@@ -1,5 +1,7 @@
 """Old calls go: whole days by age, the oldest ended calls by size. Writers' files that tell of old losses go too.
 
+Application logs (``<root>/logs``) of days as old as the calls that go, go with them.
+
 What it never does: delete a call in progress, or one that cannot be read and may be; delete a call younger than the
 days asked for (a day goes when its last moment is that old); follow a symbolic link (one inside an old day is removed,
 what it points to is not touched); stop at the first thing that cannot be deleted.
@@ -8,9 +10,11 @@ what it points to is not touched); stop at the first thing that cannot be delete
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +27,8 @@ from callscope.model.call import IN_PROGRESS, Call
 
 _LEVELS_ABOVE_DAY: Final = 2
 """Month and year: removed when nothing is left in them."""
+LOG_FILE: Final = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)(?:\.(?P<number>[1-9]\d*))?\.jsonl(?:\.gz)?", re.ASCII)
+"""Names of application logs: see docs/design/logs.md."""
 
 
 class PruneReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +44,8 @@ class PruneReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the calls that stay take; None when no size cap was given."""
     ledgers: tuple[str, ...] = ()
     """Files of writers that are gone, which told what they lost."""
+    logs: tuple[str, ...] = ()
+    """Files of application logs that went, oldest first."""
     in_progress: tuple[str, ...] = ()
     """Directories that would have gone, were their calls not in progress."""
     errors: tuple[str, ...] = ()
@@ -131,6 +139,10 @@ def prune(root: Path, *, days: int, now_ms: int, max_bytes: int | None = None, d
     for day in expired:
         sweep.day(day)
     ledgers = _forget_losses(sweep, root, days) if days > 0 else []
+    logs: list[str] = []
+    if days > 0 and not (root / paths.LOGS).is_symlink():
+        logs = _old_logs(sweep, root / paths.LOGS, days)
+        ledgers += _forget_losses(sweep, root / paths.LOGS, days)
     kept_bytes = None
     if max_bytes is not None:
         kept_bytes = _shrink(sweep, oldest_first, max_bytes)
@@ -141,9 +153,18 @@ def prune(root: Path, *, days: int, now_ms: int, max_bytes: int | None = None, d
         freed_bytes=sweep.freed_bytes,
         kept_bytes=kept_bytes,
         ledgers=tuple(ledgers),
+        logs=tuple(logs),
         in_progress=tuple(sweep.in_progress),
         errors=tuple(sweep.errors),
     )
+
+
+def prune_logs(directory: Path, *, days: int, now_ms: int) -> tuple[str, ...]:
+    """Delete application logs of old days from the directory they are kept in; gives the paths that went.
+
+    A file goes when the last moment of its day is older than ``days``; 0 or less keeps for ever. Never raises.
+    """
+    return tuple(_old_logs(_Sweep(now_ms=now_ms, dry_run=False), directory, days)) if days > 0 else ()
 
 
 def size_of(path: Path) -> int:
@@ -168,6 +189,42 @@ def _forget_losses(sweep: _Sweep, root: Path, days: int) -> list[str]:
         else:
             gone.append(str(path))
     return gone
+
+
+def _old_logs(sweep: _Sweep, directory: Path, days: int) -> list[str]:
+    """Remove the files of days that are older than the days to keep; a link goes, what it leads to stays."""
+    try:
+        with os.scandir(directory) as entries:
+            names = sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+    gone = []
+    for name in names:
+        match = LOG_FILE.fullmatch(name)
+        end_ms = None if match is None else _end_of_day_ms(match["day"])
+        if end_ms is None or end_ms > sweep.now_ms - days * DAY_MS:
+            continue
+        path = directory / name
+        try:
+            size = path.lstat().st_size
+            if not sweep.dry_run:
+                path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            sweep.errors.append(f"{path} cannot be deleted ({error})")
+        else:
+            sweep.freed_bytes += size
+            gone.append(str(path))
+    return gone
+
+
+def _end_of_day_ms(day: str) -> int | None:
+    try:
+        begin = datetime.combine(date.fromisoformat(day), time(), tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(begin.timestamp() * 1000) + DAY_MS
 
 
 def _shrink(sweep: _Sweep, oldest_first: list[Day], max_bytes: int) -> int:

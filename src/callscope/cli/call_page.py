@@ -10,14 +10,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from callscope.archive.log_line import LogLine
 from callscope.archive.reader import CallRecord
 from callscope.archive.spend import LINES, OPEN, RECORDED, CallSpend, call_spend
 from callscope.cli import record_table, transcript, waterfall
 from callscope.cli.call_table import STATUS_STYLES
+from callscope.cli.log_table import LEVEL_STYLES
 from callscope.model.call import IN_PROGRESS, Call
 from callscope.model.cost import ESTIMATED, NOT_BILLED, CostLine, total
 from callscope.model.exchange import Exchange
 from callscope.report import figures
+from callscope.report.log_lines import facts_in_words, shown
 from callscope.report.money import money
 from callscope.report.safe_text import clean
 from callscope.timeline.summary import Timeline, worst_of
@@ -28,7 +31,14 @@ _LEAST_REST: Final = Decimal("0.000001")
 _AGENT_FACTS: Final = ("provider", "model", "voice")
 
 
-def render(console: Console, record: CallRecord, timeline: Timeline, *, slowest: int) -> None:
+def render(
+    console: Console,
+    record: CallRecord,
+    timeline: Timeline,
+    *,
+    slowest: int,
+    lines: Sequence[LogLine] | None = None,
+) -> None:
     """Print a call.
 
     Args:
@@ -36,10 +46,13 @@ def render(console: Console, record: CallRecord, timeline: Timeline, *, slowest:
         record: its files.
         timeline: what they add up to.
         slowest: exchanges whose waterfall is drawn, the ones with the longest wait.
+        lines: lines of logs to show between turns and events; None: none were asked for.
     """
     _head(console, record, timeline)
     _problems(console, record, timeline)
-    _transcript(console, record, timeline.exchanges)
+    _transcript(console, record, timeline.exchanges, lines or ())
+    if lines is not None and not lines:
+        console.print(Text("No log lines belong to this call.", style="dim"))
     _waterfalls(console, record.call, timeline.exchanges, slowest)
     _costs(console, record.call)
 
@@ -98,6 +111,7 @@ def _trouble(timeline: Timeline) -> list[str]:
         + (f", {facts.errors_recovered} recovered" if facts.errors_recovered else ""),
         figures.count(timeline.interruptions, "interruption"),
         f"{figures.count(unanswered, 'turn')} without an answer" if unanswered else "",
+        figures.count(facts.silences, "silence") if facts.silences else "",
     ]
 
 
@@ -169,9 +183,13 @@ def _since(ts_ms: int | None, call: Call) -> str:
     return figures.clock(max(ts_ms - call.started_at_ms, 0))
 
 
-def _transcript(console: Console, record: CallRecord, exchanges: Sequence[Exchange]) -> None:
+def _transcript(
+    console: Console, record: CallRecord, exchanges: Sequence[Exchange], logged: Sequence[LogLine]
+) -> None:
     console.print()
     lines = transcript.lines_of(record.turns, record.events, exchanges)
+    if logged:
+        lines = transcript.merged(lines, [log_line(line) for line in logged])
     if not lines:
         console.print(Text("No turns.", style="dim"))
         return
@@ -207,6 +225,18 @@ def _rest(record: CallRecord) -> str:
     assumed = any(line.status == ESTIMATED and line.service in of for line in spend.cost.lines)
     names = ", ".join(record_table.name_of(service) for service in of)
     return f"not in a turn: {money(rest, 0, estimated=assumed)}{f' ({names})' if names else ''}"
+
+
+def log_line(line: LogLine) -> transcript.Line:
+    """A line of a log as one of the transcript; its traceback is below it."""
+    told = shown(line)
+    text = Text(f"{told.logger}: " if told.logger else "", style="cyan").append(told.text, style="default")
+    facts = facts_in_words(told)
+    if facts:
+        text.append(f" {facts}", style="dim")
+    for each in told.stack:
+        text.append(f"\n  {each}", style="dim")
+    return transcript.Line(line.at_ms, Text(), Text(told.level, style=LEVEL_STYLES.get(told.level, "")), text, Text())
 
 
 def transcript_table(*, costs: bool = False) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -13,42 +13,53 @@ from callscope.cli.columns import print_fact, print_line
 from callscope.index.error_groups import ErrorGroup
 from callscope.model.wire import format_ts
 from callscope.report import figures
+from callscope.report.error_states import Line
 from callscope.report.safe_text import clean
 
 _GAP: Final = "  "
+_WORDS: Final = frozenset({"STATE", "LAST UTC"})
 _SHORT: Final = 8
 """Characters of a fingerprint that tell it from others, as `fingerprint:3fa9c1d2*` asks for it."""
 
 
-def render(console: Console, groups: Sequence[ErrorGroup], *, now_ms: int) -> None:
-    """Print two lines a group, in the order they come."""
-    counts = [f"{group.count:,}" for group in groups]
-    calls = [f"{group.calls:,}" for group in groups]
-    widths = [max(map(len, (name, *cells))) for name, cells in (("COUNT", counts), ("CALLS", calls))]
-    moments = [figures.short_moment(group.last_ms, now_ms=now_ms) for group in groups]
-    at = max(len("LAST UTC"), *map(len, moments))
-    print_line(console, Text(_row("COUNT", "CALLS", f"{'LAST UTC':<{at}}", widths) + "ERROR", style="dim"))
-    for group, count, of_calls, moment in zip(groups, counts, calls, moments, strict=True):
-        start = _row(count, of_calls, f"{moment:<{at}}", widths)
-        print_line(console, Text(start).append(clean(group.pattern) or figures.UNKNOWN, style="red"))
-        print_fact(console, "  └", _details(group, now_ms), indent=4)
+def render(console: Console, lines: Sequence[Line], *, now_ms: int) -> None:
+    """Print two lines a group, in the order they come; with their states where there is a time before."""
+    columns: dict[str, list[str]] = {
+        "COUNT": [f"{line.count:,}" for line in lines],
+        "CALLS": [f"{line.calls:,}" for line in lines],
+        "BEFORE": ["" if line.calls_before is None else f"{line.calls_before:,}" for line in lines],
+        "STATE": [str(line.state) for line in lines],
+        "LAST UTC": [figures.short_moment(line.group.last_ms, now_ms=now_ms) for line in lines],
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    widths = {name: max(map(len, (name, *cells))) for name, cells in shown.items()}
+    print_line(console, Text(_row({name: name for name in shown}, widths) + "ERROR", style="dim"))
+    for place, line in enumerate(lines):
+        start = Text(_row({name: cells[place] for name, cells in shown.items()}, widths))
+        style = "green" if line.state == "gone" else "red"
+        print_line(console, start.append(clean(line.group.pattern) or figures.UNKNOWN, style=style))
+        print_fact(console, "  └", _details(line.group, now_ms), indent=4)
 
 
-def documents(groups: Sequence[ErrorGroup]) -> list[dict[str, Any]]:
+def documents(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """The groups as JSON."""
-    return [_document(group) for group in groups]
+    return [_document(line) for line in lines]
 
 
-def _document(group: ErrorGroup) -> dict[str, Any]:
-    fields: dict[str, Any] = msgspec.to_builtins(group)
+def _document(line: Line) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(line.group)
     for name in ("first", "last"):
         moment = fields.pop(f"{name}_ms")
         fields[name] = None if moment is None else format_ts(moment)
-    return fields
+    fields |= {"count": line.count, "calls": line.calls}
+    return fields | {"state": line.state or None, "before": line.before, "calls_before": line.calls_before}
 
 
-def _row(count: str, calls: str, moment: str, widths: Sequence[int]) -> str:
-    return f"{count:>{widths[0]}}{_GAP}{calls:>{widths[1]}}{_GAP}{moment}{_GAP}"
+def _row(cells: Mapping[str, str], widths: Mapping[str, int]) -> str:
+    """Numbers to the right, words to the left."""
+    return "".join(
+        f"{cell:{'<' if name in _WORDS else '>'}{widths[name]}}{_GAP}" for name, cell in cells.items()
+    )
 
 
 def _details(group: ErrorGroup, now_ms: int) -> str:

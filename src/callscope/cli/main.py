@@ -27,8 +27,10 @@ COMMANDS: Final = {
     "tail": "Follow calls while they go on.",
     "search": "Search what was said.",
     "stats": "Count and measure calls: by day, agent, model and more.",
+    "logs": "Show what processes logged; follow it.",
     "errors": "Group errors that are alike.",
     "compare": "Compare two sets of calls.",
+    "gate": "Fail a build when calls got slower, dearer or worse.",
     "cost": "What calls cost: by day, provider, service, model, agent or call.",
     "budget": "Show budgets and how much of them is spent.",
     "price": "Price usage records from a file.",
@@ -41,11 +43,18 @@ COMMANDS: Final = {
     "doctor": "Say whether recording works, and what to do.",
     "reindex": "Make the index anew, or check it.",
     "sql": "Ask the index with SQL.",
+    "alerts": "List rules of alerts, try them on the past, send a test.",
+    "watch": "Look at the rules of alerts, tell people.",
     "serve": "Show calls in a browser.",
-    "export": "Write a call's page as one file.",
+    "export": "Write calls as files: a page, CSV, JSON lines, Parquet, Prometheus.",
+    "import": "Import calls that others recorded: Vapi, Retell, Patter and more.",
+    "pack": "Put one call with everything into one file.",
+    "unpack": "Take a call out of such a file.",
     "demo": "Record real calls, offline, and show them.",
     "pipecat-setup": "Print the path of the file for PIPECAT_SETUP_FILES.",
 }
+_MODULES: Final = {"import": "import_calls"}
+"""Modules that cannot be named as their command: `import` is a word of Python."""
 _INTERRUPTED: Final = 130
 _BROKEN_PIPE: Final = 141
 _EPILOG: Final = """\b
@@ -68,7 +77,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's interface
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"callscope.cli.commands.{cmd_name.replace('-', '_')}")
+        name = _MODULES.get(cmd_name, cmd_name.replace("-", "_"))
+        module = importlib.import_module(f"callscope.cli.commands.{name}")
         command: click.Command = module.command
         return command
 

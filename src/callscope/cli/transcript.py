@@ -58,7 +58,12 @@ def lines_of(turns: Sequence[Turn], events: Sequence[Event], exchanges: Sequence
         if event.type != types.ERROR_RECOVERED  # the error itself says so here
         and (line := event_line(event, recovered=recovered.get(_id(event)))) is not None
     ]
-    return [line for _, _, line in sorted([*_keyed(said, 0), *_keyed(told, 1)], key=lambda item: item[:2])]
+    return merged(said, told)
+
+
+def merged(lines: list[Line], others: list[Line]) -> list[Line]:
+    """Two lists of lines, each in order, as one; at the same moment those of the first come first."""
+    return [line for _, _, line in sorted([*_keyed(lines, 0), *_keyed(others, 1)], key=lambda item: item[:2])]
 
 
 def turn_line(turn: Turn, exchange: Exchange | None = None) -> Line:

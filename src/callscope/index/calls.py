@@ -81,6 +81,8 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     unanswered: int
     interruptions: int
     errors: int
+    silences: tuple[str, ...]
+    """Kinds of what was not heard, each once; see `callscope.timeline.silence_words`."""
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
@@ -148,7 +150,12 @@ _ERROR_PATTERN: Final = (
     "CASE WHEN c.errors > 0 THEN "
     "(SELECT pattern FROM error WHERE call = c.id AND NOT recovered ORDER BY seq LIMIT 1) END"
 )
+_SILENCES: Final = (
+    "(SELECT group_concat(substr(t.value, 9), ' ') FROM event_types AS e CROSS JOIN json_each(e.types) AS t "
+    "WHERE e.id = c.event_types AND e.types LIKE '%\"silence/%' AND t.value LIKE 'silence/%')"
+)
 _RENAMED: Final = {
+    "silences": _SILENCES,
     "recorded": "c.has_recording",
     "reason": "c.end_reason",
     "worst_is_unanswered": _IS_UNANSWERED,
@@ -332,6 +339,7 @@ def row_of(values: tuple[Any, ...]) -> CallRow:
     fields = dict(zip(CallRow.__struct_fields__, values, strict=True))
     for flag in ("recorded", "worst_is_unanswered"):
         fields[flag] = bool(fields[flag])
+    fields["silences"] = tuple((fields["silences"] or "").split())
     return CallRow(**fields)
 
 

@@ -79,6 +79,7 @@ _OF_SETS: Final = {
     "service": ("services", "service", "service"),
     "provider": ("services", "service", "provider"),
     "model": ("services", "service", "model"),
+    "silence": ("event_types", "event_type", "iif(type LIKE 'silence/%', substr(type, 9), NULL)"),
 }
 """Of what calls have sets, each stored once: the column that names the set, a view of its members, their column."""
 _ALSO_OF_CALL: Final = {"provider": "d.provider", "model": "d.model", "error": "c.error"}

@@ -29,7 +29,7 @@ try:
 except ImportError:  # Windows: SQLite's own lock keeps two refreshers apart, they only do the work twice
     fcntl = None  # type: ignore[assignment]
 
-_MIGRATIONS: Final = {2: "schema.sql"}
+_MIGRATIONS: Final = {2: "schema.sql", 3: "log_tables.sql"}
 """What brings a file from the version before to this one: SQL in this directory. A file of a version before the first
 one is made anew: it holds nothing that is not in the archive."""
 _FIRST: Final = min(_MIGRATIONS)
@@ -258,7 +258,7 @@ def _opened(place: Path, root: Path) -> sqlite3.Connection:
             db, version = _connect(place), 0
         if not version and _tables(db):
             raise _damaged("it holds tables and says that it is empty")
-        for number in range(max(version + 1, _FIRST), SCHEMA + 1):
+        for number in sorted(_MIGRATIONS.keys() - range(version + 1)):
             _migrate(db, number)
         if _about(db, "root") != name:  # new, or inside an archive that was moved
             db.execute("INSERT OR REPLACE INTO about VALUES ('root', ?)", (name,))

@@ -65,7 +65,8 @@ class CallRows(NamedTuple):
     """Of ``call``, without ``dimensions``."""
     dimensions: Dimensions
     event_types: str
-    """The types of its events, each once, as a JSON array."""
+    """The types of its events, each once, as a JSON array; of silences also ``silence/<kind>``, for those that only a
+    reader finds, too."""
     services: str
     """Service, provider and model of what it used or was billed for, each once, as a JSON array."""
     billed: Rows
@@ -108,7 +109,7 @@ def rows_of(record: CallRecord, *, path: str, stamp: str) -> CallRows:
     """
     call = record.call
     started_at_ms = call.started_at_ms if call.started_at_ms is not None else day_of(call.path) or 0
-    timeline = fold_whole(call.started_at_ms, call.ended_at_ms, record.turns, record.events)
+    timeline = fold_whole(call.started_at_ms, call.ended_at_ms, record.turns, record.events, call=call)
     exchanges = timeline.exchanges if call.status != IN_PROGRESS else settled(timeline.exchanges)
     events = _Events(record.events)
     names = events.names
@@ -132,7 +133,7 @@ def rows_of(record: CallRecord, *, path: str, stamp: str) -> CallRows:
             storable(stamp),
         ),
         dimensions=_dimensions(call, spend),
-        event_types=_json(sorted(set(names.values()))),
+        event_types=_json(sorted({*names.values(), *_silences(timeline.silences)})),
         services=_json(sorted({each[:3] for each in (*usage, *cost_lines)})),
         billed=tuple([(*line[:3], line[-1]) for line in cost_lines]),
         waits=call_waits.row_of(waits),
@@ -256,6 +257,12 @@ def _exchange(exchange: Exchange) -> Row:
         _whole(exchange.agent_turn_index),
         _json(exchange.tools) if exchange.tools else None,
     )
+
+
+def _silences(rows: Sequence[Event]) -> Iterator[str]:
+    for row in rows:
+        yield row.type
+        yield f"{row.type}/{_name(row.data.get('kind'))}"
 
 
 def _tools(found: _Events) -> Iterator[Row]:

@@ -32,7 +32,7 @@ _STEPS: Final = tuple(
         (r"\b(?:req|request|call|chatcmpl|resp|msg|run|trace|span|sess|session|conn|ctx)[_-][0-9a-z_-]{4,}", "<id>"),
         (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b", "<address>"),
         (r"\b(?=[0-9a-z_-]{0,64}\d)(?=[0-9a-z_-]{0,64}[a-z])[0-9a-z]{2,}[0-9a-z_-]{10,}\b", "<id>"),
-        (r"\b[0-9a-f]{12,}\b", "<id>"),
+        (r"\b(?=\d{0,64}[a-f])[0-9a-f]{12,}\b", "<id>"),
         (rf"(?<![\w.]){_NUMBER}\s?{_UNIT}\b", "<duration>"),
         (rf"((?:^|\b(?:http|status|code|error)[\s:=]{{1,2}})[45]\d\d\b)|{_NUMBER}", "<number>"),
     )

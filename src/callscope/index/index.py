@@ -20,13 +20,16 @@ from typing import Final, Self
 import msgspec
 
 from callscope import clock
-from callscope.errors import CallscopeError, NotFoundError
+from callscope.archive.log_files import LogFiles
+from callscope.errors import CallscopeError, NotFoundError, UnreadableError
 from callscope.index import calls as listing
 from callscope.index import compare as comparing
 from callscope.index import database, regex
 from callscope.index import distribution as distributing
 from callscope.index import error_groups as grouping
 from callscope.index import how_many as counting
+from callscope.index import log_blocks as log_blocking
+from callscope.index import log_lines as log_finding
 from callscope.index import neighbours as neighbouring
 from callscope.index import refresh as refreshing
 from callscope.index import search as searching
@@ -37,10 +40,13 @@ from callscope.index import trends as trending
 from callscope.index import values as knowing
 from callscope.index.calls import CallPage, CallRow
 from callscope.index.compare import Comparison
-from callscope.index.deadline import limited
+from callscope.index.deadline import Deadline, limited
 from callscope.index.distribution import Distribution
 from callscope.index.error_groups import ErrorGroup
 from callscope.index.figures import Figures
+from callscope.index.log_blocks import LogReport
+from callscope.index.log_lines import LogAnswer
+from callscope.index.log_query import LogQuery
 from callscope.index.neighbours import Neighbours
 from callscope.index.place import NAME, place_of
 from callscope.index.refresh import Progress, Report
@@ -236,6 +242,35 @@ class Index:
         one, other = self._asked(a), self._asked(b)
         with self._reading() as db, limited(db, SECONDS):
             return comparing.compare(db, one, other)
+
+    def refresh_logs(self, logs: LogFiles, *, budget_seconds: float) -> LogReport:
+        """Bring what is known of log files up to date, where there is an index and nobody else is at it.
+
+        Raises:
+            CallscopeError: the index cannot be written; it can be asked for lines all the same.
+        """
+        if not self.place.exists():
+            return LogReport()
+        with database.lock(self.place) as held:
+            if not held or database.is_condemned(self.place):
+                return LogReport()
+            db = database.writable(self.place, root=self.root)
+            try:
+                return log_blocking.refresh_blocks(db, logs, Deadline(budget_seconds))
+            except sqlite3.DatabaseError as error:
+                if database.is_broken(error):
+                    database.condemn(self.place)
+                raise database.explain(error, self.place) from error
+            finally:
+                db.close()
+
+    def log_lines(self, logs: LogFiles, query: LogQuery) -> LogAnswer:
+        """Lines of logs, also without an index; see `callscope.index.log_lines.log_lines`."""
+        try:
+            with self._reading() as db:
+                return log_finding.log_lines(logs, query, db)
+        except (NotFoundError, UnreadableError):
+            return log_finding.log_lines(logs, query)
 
     def values(self, field: str, prefix: str = "", limit: int = 20) -> list[str]:
         """The most frequent known values of a field; see `callscope.index.values.values`."""

@@ -112,6 +112,7 @@ class Callscope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     former_costs: list[FormerCost] | msgspec.UnsetType = msgspec.UNSET
     recording: Recording | msgspec.UnsetType = msgspec.UNSET
     notes: list[Note] | msgspec.UnsetType = msgspec.UNSET
+    silence_seconds: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

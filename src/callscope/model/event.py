@@ -39,8 +39,13 @@ barge_in               the caller spoke over the agent and the agent stopped; he
 usage                  something billable; service*, provider, model, and units (see `usage`)
 budget                 what was spent crossed a threshold of a budget; budget*: its name, period*, threshold_percent*,
                        spent_usd*, limit_usd*
-error                  something failed; message*, error_id, category, exception_type, stack, stage,
-                       processor, provider, model, recovered, fatal, duplicate_of
+error                  something failed; message*, error_id, category (see `timeline.error_category`), exception_type,
+                       http_status, stack, stage, processor, provider, model, recovered, recoverable: trying again
+                       may help; fatal, duplicate_of: the id of the error that this one only repeats
+silence                something was not heard, at the moment at which that had lasted too long; kind*: no_answer,
+                       no_sound, no_transcript, never_spoke, no_synthesis or watchdog; since_ms*: Unix
+                       milliseconds of its beginning; waited_ms*; stage (tool, llm, tts): what was at work
+                       meanwhile; name of the tool; message
 error_recovered        a stage that had failed did its work again; error_id*: the error that is got over;
                        stage, processor, after_ms
 warning                something is odd; message*, code
@@ -89,6 +94,7 @@ USAGE: Final = "usage"
 BUDGET: Final = "budget"
 ERROR: Final = "error"
 ERROR_RECOVERED: Final = "error_recovered"
+SILENCE: Final = "silence"
 WARNING: Final = "warning"
 METRICS: Final = "metrics"
 SERVICE_SWITCHED: Final = "service_switched"

@@ -50,6 +50,12 @@ HELP: Final[tuple[FieldHelp, ...]] = (
     FieldHelp("event", "words", "type of an event", "event:service_switched"),
     FieldHelp("error", "words", "message of any error; a part is enough", "error:timeout"),
     FieldHelp("fingerprint", "words", "group of an error, as callscope errors shows it", "fingerprint:3fa9*"),
+    FieldHelp(
+        "silence",
+        "words",
+        "not heard: no_answer, no_sound, no_transcript, never_spoke, no_synthesis, watchdog",
+        "silence:no_answer",
+    ),
     FieldHelp("reason", "words", "why it ended; a part is enough", 'reason:"hung up"'),
     FieldHelp(
         "cost_status",

@@ -26,6 +26,7 @@ PARTS: Final = frozenset({"caller", "callee", "error", "model", "reason"})
 CHOICES: Final = {
     "status": (*STATUSES, "unreadable"),
     "cost_status": ("priced", "estimated", "partial", "unpriced", "not_billed", "error"),
+    "silence": ("no_answer", "no_sound", "no_transcript", "never_spoke", "no_synthesis", "watchdog"),
 }
 """Word fields that have a few known values."""
 
@@ -50,6 +51,7 @@ _MEANT: Final = {
     "order": "sort",
     "price": "cost",
     "said": "text",
+    "silences": "silence",
     "stage": "stage.<name>",
     "started": "since",
     "state": "status",

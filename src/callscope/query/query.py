@@ -69,6 +69,7 @@ WORDS: Final = (
     "cost_status",
     "event",
     "fingerprint",
+    "silence",
 )
 """Fields that are words. ``label.<name>`` is one, too. ``provider`` and ``model`` are those of any service of the call;
 ``agent``, ``version``, ``mode`` and ``environment`` are the call's own."""

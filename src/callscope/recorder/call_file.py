@@ -13,6 +13,7 @@ import msgspec
 
 from callscope.archive import paths, replace
 from callscope.archive.reader import read_call
+from callscope.clock import monotonic_ns
 from callscope.model import event as events
 from callscope.model import wire
 from callscope.model.cost import CostLine
@@ -24,6 +25,8 @@ from callscope.recorder.money import Money
 from callscope.recorder.sound import Sound
 from callscope.redaction.policy import Policy
 from callscope.timeline.fold import Fold
+from callscope.timeline.silence import SilenceWatch
+from callscope.timeline.silence_words import Silence
 from callscope.timeline.summary import Summary
 
 
@@ -37,6 +40,7 @@ class CallFile:
         policy: what may be written.
         writer: the writer's identity, for metadata.
         money: the writer's prices and budgets.
+        silence_seconds: how long a silence lasts until it is told; None: nobody listens while the call goes on.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class CallFile:
         policy: Policy,
         writer: dict[str, Any],
         money: Money,
+        silence_seconds: int | None = None,
     ) -> None:
         self.planned = planned
         self.about = Envelope(call_id, started_at_ms, policy=policy, writer=writer)
@@ -61,6 +66,9 @@ class CallFile:
         self.lost: Counter[str] = Counter()
         self._started_at_ms = started_at_ms
         self._money = money
+        self._silence_seconds = silence_seconds
+        self.is_over_told = False
+        """Whether those who listen know of the outcome."""
         self._reset()
 
     @property
@@ -98,6 +106,7 @@ class CallFile:
         record = read_call(self.path, now_ms=now_ms)
         for event in record.events:
             self.count_event(event)
+            self.missing(event, monotonic_ns())  # what was missing then is told
         for turn in record.turns:
             self.count_turn(turn)
         self.turns = record.turn_rows
@@ -105,6 +114,27 @@ class CallFile:
             [self.next_turn, *(turn.turn_index + 1 for turn in record.turns if turn.turn_index is not None)]
         )
         self.written = record.turn_rows + record.event_rows
+
+    def update(self, fields: dict[str, Any]) -> None:
+        """Take what became known of the call."""
+        self.about.update(fields)
+        if self._watch is not None and self.about.has_framework:
+            self._watch.reports_sound = True
+
+    def missing(self, event: Event, now_ns: int) -> list[Silence]:
+        """What should have been heard before this event and was not; ``now_ns`` is of the monotonic clock."""
+        self._watched_ns = now_ns
+        return [] if self._watch is None else self._watch.event(event)
+
+    def missing_by(self, now_ns: int) -> list[Silence]:
+        """What should have been heard by now. Time passes from the last event on: its moment may be of any clock."""
+        if self._watch is None or self.ended:
+            return []
+        return self._watch.advance((now_ns - self._watched_ns) // 1_000_000)
+
+    def missing_at_end(self, ended_at_ms: int) -> list[Silence]:
+        """What should have been heard in the call, which ends now."""
+        return [] if self._watch is None or self.ended else self._watch.finish(ended_at_ms)
 
     def count_turn(self, turn: Turn) -> None:
         """Take one turn that is on disk into the sums."""
@@ -158,10 +188,10 @@ class CallFile:
         self.sound.close()
         return self._cost.at_end(self.about.line)
 
-    def write_metadata(self, dropped: Counter[str], dropped_audio: int) -> None:
-        """Put metadata.json in place as of now; raises `OSError`."""
+    def write_metadata(self, dropped: Counter[str], dropped_audio: int) -> dict[str, Any]:
+        """Put metadata.json in place as of now, and give it back; raises `OSError`."""
         if self.path is None:
-            return
+            return {}
         document = self.document(dropped, dropped_audio)
         try:
             replace.write_json(self.path / paths.METADATA, document)
@@ -171,6 +201,7 @@ class CallFile:
         if self.ended:
             replace.touch_day(self.path)
             self._money.written()
+        return document
 
     def document(self, dropped: Counter[str], dropped_audio: int) -> dict[str, Any]:
         """metadata.json as of now; ``dropped`` is what never reached the writer."""
@@ -181,6 +212,7 @@ class CallFile:
             "unanswered": self._summary.unanswered,
             "interruptions": self._summary.interruptions,
             "errors": self._fold.facts.errors,
+            **({} if self._silence_seconds is None else {"silence_seconds": self._silence_seconds}),
             "worst_wait_ms": self._summary.worst_wait_ms,
             "accepted": self.written + lost.total(),
             "written": self.written,
@@ -203,3 +235,11 @@ class CallFile:
         self._fold = Fold(started_at_ms=self._started_at_ms)
         self._summary = Summary()
         self._cost = self._money.new_call()
+        self._watched_ns = monotonic_ns()
+        self._watch = None
+        if self._silence_seconds is not None:
+            self._watch = SilenceWatch(
+                started_at_ms=self._started_at_ms,
+                limit_ms=self._silence_seconds * 1000,
+                reports_sound=self.about.has_framework,
+            )

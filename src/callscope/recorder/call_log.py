@@ -18,7 +18,7 @@ from callscope.model import call as status_words
 from callscope.model.event import ERROR as ERROR_EVENT
 from callscope.model.event import USAGE as USAGE_EVENT
 from callscope.model.wire import LAST_MS, name
-from callscope.recorder import guard
+from callscope.recorder import current, guard, marks
 from callscope.recorder.buffer import AUDIO, END, ERROR, EVENT, ROW, ROW_BYTES, START, TURN, UPDATE
 from callscope.recorder.snapshot import take
 
@@ -38,7 +38,8 @@ class CallLog:
     """One call being recorded; made by `CallLogger.start_call`.
 
     As a context manager it ends the call: ``failed`` when an exception comes out of the block (which is recorded
-    with its stack and goes on), else as `end` without arguments would.
+    with its stack and goes on), else as `end` without arguments would. What runs inside of the block, and the tasks
+    that it starts, belong to the call: their log lines, and exceptions that nobody catches. See `bind`.
     """
 
     __slots__ = (
@@ -46,6 +47,7 @@ class CallLog:
         "_anchor_ns",
         "_channel",
         "_ended",
+        "_entered",
         "call_id",
         "dropped",
         "dropped_audio",
@@ -62,6 +64,7 @@ class CallLog:
         self.call_id = call_id
         self._channel = channel
         self._ended = False
+        self._entered: current.Entered | None = None
         self.file: CallFile | None = None
         """The writer's side of this call; only the writer's thread touches what is in it."""
         self.dropped: Counter[str] = Counter()
@@ -192,15 +195,18 @@ class CallLog:
         """Record that something failed, as an event of type ``error``; an exception with its stack.
 
         Args:
-            error: the exception, or a sentence.
+            error: the exception, or a sentence. An exception counts once, however often it is told, and so does what
+                was raised because of it: later ones are written with ``duplicate_of``.
             at_ms: Unix milliseconds; now when left out.
-            data: ``stage``, ``provider``, ``model``, ``category``, ``recovered``, ``fatal``, ...
+            data: ``stage``, ``provider``, ``model``, ``category``, ``recovered``, ``fatal``, ... A category that is
+                left out is found from the exception's type, its HTTP status and its message.
         """
         channel = self._channel
         if not isinstance(error, BaseException):
             self.event(ERROR_EVENT, {"message": error, **data}, at_ms=at_ms)
             return
         try:
+            data = self._named(error, data)
             # Source lines are read, and the text is made, by the writer: no disk is touched here.
             stack = traceback.TracebackException.from_exception(error, limit=_STACK_LIMIT, lookup_lines=False)
             kind = type(error).__qualname__
@@ -309,10 +315,21 @@ class CallLog:
         }
         self._steer(END, at_ms, given)
 
+    def bind(self) -> current.Bound:
+        """A block whose log lines and unhandled exceptions are this call's, and those of the tasks that it starts.
+
+        For who does not end the call with a ``with`` block of its own: ``with call.bind(): ...``. It ends nothing.
+        """
+        return current.Bound(self)
+
     def __enter__(self) -> Self:
+        self._entered = current.enter(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        token, self._entered = self._entered, None
+        if token is not None:
+            current.leave(token)
         if error is None:
             self.end()
         elif isinstance(error, Exception):
@@ -330,6 +347,17 @@ class CallLog:
             except TypeError:
                 pass
         return (self._anchor_ns + mono_ns) // 1_000_000
+
+    def _named(self, error: BaseException, data: dict[str, Any]) -> dict[str, Any]:
+        """What is told of an exception, with its id or that of the error that it repeats, and what it says itself."""
+        found = {**marks.described(error), **data}
+        first = found.get("duplicate_of") or marks.found(error, self)
+        error_id = found.setdefault("error_id", marks.new_id())
+        if first is None:
+            marks.mark(error, self, error_id)
+        elif first != error_id:
+            found["duplicate_of"] = first
+        return found
 
     def _steer(self, kind: int, at_ms: float | None, fields: dict[str, Any]) -> None:
         channel = self._channel

@@ -100,6 +100,16 @@ class Envelope:
         return self._fields.get("direction") or None
 
     @property
+    def has_framework(self) -> bool:
+        """Whether a framework runs the agent: its adapter reports what is heard."""
+        return bool(self._fields.get("framework"))
+
+    def described(self) -> dict[str, Any]:
+        """What a call is, for who is told of its start: as it is written, without the parties."""
+        names = ("direction", "telephony_provider", "provider_mode", "agent", "labels", "framework")
+        return {name: self._fields[name] for name in names if self._fields.get(name)}
+
+    @property
     def agent_name(self) -> str | None:
         """What the agent is called; None when it has no name."""
         name = self._fields["agent"].get("name")

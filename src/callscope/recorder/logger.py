@@ -18,7 +18,7 @@ from callscope.clock import monotonic_ns
 from callscope.config import Settings
 from callscope.ids import new_call_id
 from callscope.model import wire
-from callscope.recorder import guard
+from callscope.recorder import guard, unhandled
 from callscope.recorder.budget_state import UNKNOWN, BudgetState
 from callscope.recorder.buffer import FLUSH, STOP, Buffer
 from callscope.recorder.call_log import CallLog
@@ -137,6 +137,7 @@ class CallLogger(PatterMethods):
         try:
             call = CallLog(name, channel, owner=self, at_ms=at_ms, fields=wire.plain(fields))
             self._handles.add(call)
+            unhandled.install(_open_calls)
         except Exception:  # noqa: BLE001 -- never into the call; see guard
             guard.caught("CallLogger.start_call", channel.warnings)
             return OffCallLog(name)
@@ -252,6 +253,8 @@ class CallLogger(PatterMethods):
         channel.buffer.order((kind, None, 0, monotonic_ns(), None, done))
         if kind == STOP:
             channel.buffer.closed = True
+            if not any(logger.enabled for logger in list(_loggers)):
+                unhandled.release()
         return True
 
     async def _await_order(self, kind: int, timeout_seconds: float | None) -> bool:
@@ -284,6 +287,16 @@ class CallLogger(PatterMethods):
             channel.buffer.reset()
             channel.warnings = Warnings()
             writer.reset()
+
+
+def _open_calls() -> list[CallLog]:
+    """Calls of this process that go on, also those whose handle nobody has kept."""
+    found: set[CallLog] = set()
+    for logger in list(_loggers):
+        writer = logger._writer  # noqa: SLF001 -- this module's own class
+        if writer is not None and logger.enabled:
+            found.update(list(writer.open_calls), list(logger._handles))  # noqa: SLF001 -- likewise
+    return [call for call in found if not call.ended]
 
 
 def _unpickle(root: Path | None, settings: Settings) -> CallLogger:

@@ -23,6 +23,7 @@ class OffCallLog(CallLog):
         self.started_at_ms = 0
         self.planned_path = None
         self._ended = True
+        self._entered = None
 
     @property
     def enabled(self) -> bool:

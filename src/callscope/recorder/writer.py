@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -32,17 +30,18 @@ from callscope.ids import new_writer_id
 from callscope.model import wire
 from callscope.model.call import ABANDONED, SCHEMA_VERSION
 from callscope.model.cost import CostLine
-from callscope.model.event import BUDGET, Event
+from callscope.model.event import BUDGET, SILENCE, Event
 from callscope.model.event import ERROR as ERROR_EVENT
 from callscope.model.turn import Turn
 from callscope.recorder import buffer as kinds
-from callscope.recorder import guard
+from callscope.recorder import guard, records, told, unhandled
 from callscope.recorder.call_file import CallFile
 from callscope.recorder.call_log import CallLog
 from callscope.recorder.causes import ADVICE, reason_of
 from callscope.recorder.channel import INVALID, Channel
 from callscope.recorder.chores import Chores
 from callscope.recorder.money import Money
+from callscope.recorder.process_end import end_with_worker
 from callscope.recorder.snapshot import restore
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
@@ -52,6 +51,7 @@ _BATCH: Final = 64
 _MAX_TYPES: Final = 256
 _TELL_LOSS_NS: Final = 50_000_000
 _RETRY_NS: Final = 1_000_000_000
+_LISTEN_NS: Final = 1_000_000_000
 
 
 class Writer:
@@ -81,7 +81,7 @@ class Writer:
         self._identity = identity(new_writer_id())
         self._appender = Appender(max_open=open_limit(), write=self._write)
         self._sign: WriterFile | None = None
-        self._beat_at_ns = 0
+        self._beat_at_ns = self._listen_at_ns = 0
         self._stale: set[CallLog] = set()
         self._stale_since_ns = 0
         self._stopping = False
@@ -96,7 +96,7 @@ class Writer:
 
     def begin(self) -> None:
         """Start the thread; called by the buffer on its first row."""
-        _end_with_worker(self)
+        end_with_worker(self.stop_and_wait)
         self.thread = threading.Thread(target=self._run, name="callscope-writer", daemon=True)
         self.thread.start()
 
@@ -178,40 +178,26 @@ class Writer:
         file = self._new_file(call)
         call.file = file
         self.open_calls.add(call)
-        file.about.update(restore(fields))
+        file.update(restore(fields))
         self.chores.on_start(first=self._sign is None, book=self.money.book)
         if self._sign is None:
             self._show_sign()
         self._claim(file)
+        if told.listeners:
+            self._tell(call, call.started_at_ms, "call_started", file.about.described())
 
     def _update(self, row: kinds.Row) -> None:
         call = row[1]
-        self._known(call).about.update(restore(row[5]))
+        self._known(call).update(restore(row[5]))
         self._stale.add(call)
 
     def _turn(self, row: kinds.Row) -> None:
-        _, call, _, mono_ns, at_ms, role, text, more_fields = row
-        turn_index, latency, cost, interrupted, heard, duration_ms = more_fields
+        _, call, _, mono_ns, at_ms, role, _, (turn_index, _, _, interrupted, _, _) = row
         file = self._file(call)
         role = role if type(role) is str else wire.name(role)
         ts_ms = call.unix_ms(mono_ns, at_ms)
         index = turn_index if type(turn_index) is int else file.place_of_next(shared=call.shared)
-        if latency is not None:
-            latency = restore(latency)
-        elif role == "assistant":
-            latency = file.current_latency()
-        said: dict[str, Any] = {
-            "role": role,
-            "text": text,
-            "latency": latency,
-            "cost": restore(cost) if cost is not None else file.turn_cost() if role == "assistant" else None,
-        }
-        if duration_ms is not None:
-            said["duration_ms"] = duration_ms
-        if interrupted:
-            said["interrupted"] = True
-        if interrupted or heard is not None:
-            said["heard"] = heard
+        said = records.said(row, role, file)
         begin = {"schema_version": SCHEMA_VERSION, "ts": wire.format_ts(ts_ms), "turn_index": index}
         self._append(file, file.transcript, begin | redaction.turn_row(said, self._policy))
         file.next_turn = index + 1
@@ -221,11 +207,13 @@ class Writer:
             turn_index=index,
             role=role,
             text=None,
-            latency=latency,
+            latency=said["latency"],
             interrupted=bool(interrupted),
         )
         file.count_turn(turn)
         self._touched(call, file)
+        if told.listeners:
+            self._tell(call, ts_ms, "turn", records.told_turn(index, said))
 
     def _row(self, row: kinds.Row) -> None:
         _, call, _, mono_ns, at_ms, snapshot = row
@@ -246,26 +234,40 @@ class Writer:
         self._put_event(call, call.unix_ms(mono_ns, at_ms), kind, restore(snapshot))
 
     def _error(self, row: kinds.Row) -> None:
-        _, call, _, mono_ns, at_ms, stack, name, snapshot = row
-        caught: traceback.TracebackException = stack
-        data = {
-            "message": "".join(caught.format_exception_only()).strip(),
-            "exception_type": name,
-            **restore(snapshot),
-            "stack": "".join(caught.format()),
-        }
-        self._put_event(call, call.unix_ms(mono_ns, at_ms), ERROR_EVENT, data)
+        _, call, _, mono_ns, at_ms, _, _, _ = row
+        self._put_event(call, call.unix_ms(mono_ns, at_ms), ERROR_EVENT, records.error_data(row))
 
     def _put_event(self, call: CallLog, ts_ms: int, kind: object, data: dict[str, Any]) -> None:
         file = self._file(call)
         name = wire.name(kind)
+        if name == ERROR_EVENT:
+            data = records.categorised(data)
         data = redaction.event_data(name, data, self._policy)
         name = self._types.get(name) or self._type(name)
+        event = Event(ts_ms=ts_ms, type=name, data=data)
+        for silence in file.missing(event, monotonic_ns()):  # before what ended it
+            self._put_event(call, silence.at_ms, SILENCE, silence.data)
         record = {"schema_version": SCHEMA_VERSION, "ts": wire.format_ts(ts_ms), "type": name, "data": data}
         self._append(file, file.events, record)
-        lines = file.count_event(Event(ts_ms=ts_ms, type=name, data=data))
+        lines = file.count_event(event)
         self._touched(call, file)
+        if told.listeners:
+            self._tell(call, ts_ms, name, data)
         self._spend(call, ts_ms, lines)
+
+    def _listen(self) -> None:
+        """Once a second: what should have been heard by now, in calls that go on, is an event while it lasts."""
+        now = monotonic_ns()
+        if now < self._listen_at_ns or not self.open_calls or self._buffer.pending:
+            return  # what waits in the buffer may say that something was heard
+        self._listen_at_ns = now + _LISTEN_NS
+        unhandled.look_after()
+        for call in list(self.open_calls):
+            for silence in call.file.missing_by(now) if call.file is not None else ():
+                self._handle((kinds.EVENT, call, 0, now, silence.at_ms, SILENCE, silence.data))
+
+    def _tell(self, call: CallLog, ts_ms: int, kind: str, data: dict[str, Any]) -> None:
+        told.tell(ts_ms, call.call_id, kind, data, self._channel.warnings)
 
     def _spend(self, call: CallLog, ts_ms: int, lines: Collection[CostLine]) -> None:
         """Count what was used towards budgets; what crosses a threshold is an event of the call."""
@@ -304,6 +306,8 @@ class Writer:
         file = self._known(call)
         shared_at_ms = now_ms() if call.shared else None
         ts_ms = call.unix_ms(mono_ns, at_ms)
+        for silence in file.missing_at_end(ts_ms):
+            self._handle((kinds.EVENT, call, 0, mono_ns, silence.at_ms, SILENCE, silence.data))
         self._spend(call, ts_ms, file.finish(restore(given), ts_ms, shared_at_ms=shared_at_ms))
         self.money.ended(call.call_id)
         self._appender.close(file.transcript)
@@ -329,6 +333,7 @@ class Writer:
             policy=self._policy,
             writer=self._identity,
             money=self.money,
+            silence_seconds=self._settings.silence_seconds,
         )
 
     def _known(self, call: CallLog) -> CallFile:
@@ -385,6 +390,7 @@ class Writer:
             if now >= self._beat_at_ns and (self.open_calls or self._sign is not None):
                 self._show_sign()
             self._tell_drops()
+            self._listen()
             self._channel.warnings.tell()
         except Exception:  # noqa: BLE001 -- the thread must outlive our own bugs; see guard
             guard.caught("the writer's upkeep", self._channel.warnings)
@@ -397,7 +403,7 @@ class Writer:
                 continue
             try:
                 self._file(call)
-                file.write_metadata(call.dropped, call.dropped_audio)
+                document = file.write_metadata(call.dropped, call.dropped_audio)
             except OSError as error:
                 self._stale_since_ns = now
                 self._warn(
@@ -409,6 +415,9 @@ class Writer:
                 guard.caught("the writing of metadata", self._channel.warnings)
                 continue
             self._stale.discard(call)
+            if told.listeners and file.ended and not file.is_over_told:
+                file.is_over_told = True
+                self._tell(call, file.about.ended_at_ms or 0, "call_over", records.told_end(document))
 
     def _show_sign(self) -> None:
         """Make or refresh the file that says that this writer lives."""
@@ -447,7 +456,8 @@ class Writer:
             return _TELL_LOSS_NS / 1e9
         if not self.open_calls and self._sign is None:
             return None
-        return max(0.001, (self._beat_at_ns - monotonic_ns()) / 1e9)
+        at_ns = min(self._beat_at_ns, self._listen_at_ns) if self.open_calls else self._beat_at_ns
+        return max(0.001, (at_ns - monotonic_ns()) / 1e9)
 
     # -- losses -------------------------------------------------------------------------------------
 
@@ -482,13 +492,3 @@ class Writer:
         self._channel.warnings.add(
             reason, f"callscope: {message}; the calls go on{'; ' + advice if advice else ''}", count=count
         )
-
-
-def _end_with_worker(writer: Writer) -> None:
-    """Workers of ``multiprocessing`` end without ``atexit``; they have their own list of last things to do."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None:
-        return
-    from multiprocessing.util import Finalize  # noqa: PLC0415 -- only where it is loaded anyway
-
-    Finalize(None, writer.stop_and_wait, exitpriority=0)

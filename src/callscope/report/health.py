@@ -61,6 +61,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """By reason, the time after which none was lost, as far as is known."""
     writers: list[dict[str, Any]]
     """Ledgers of the writers that live or that lost something."""
+    log_lines_lost: dict[str, int]
+    """Lines of application logs that were lost, by reason; see docs/logs.md."""
     settings: Settings
     unpriced: str | None
     """What is wrong with the user's prices file, so that calls are recorded without their cost."""
@@ -129,6 +131,7 @@ def examine(
         lost=lost_rows(known.lossy, writers),
         lost_until=lost_until(root, known.lossy, writers) if root is not None else {},
         writers=writers,
+        log_lines_lost=_log_lines_lost(root) if root is not None and exists else {},
         settings=settings,
         unpriced=_mistake(settings.prices, read_book),
         unwatched=_mistake(settings.budgets, read_budgets),
@@ -191,6 +194,11 @@ def lost_until(root: Path, calls: Iterable[Call], writers: Iterable[Mapping[str,
         for reason in _counts(lost):
             newest[reason] = max(newest.get(reason, 0), ts_ms)
     return {reason: format_ts(ts_ms) for reason, ts_ms in sorted(newest.items()) if ts_ms}
+
+
+def _log_lines_lost(root: Path) -> dict[str, int]:
+    lost = [Counter(_counts(ledger.get("lost"))) for ledger in liveness.read_ledgers(root / paths.LOGS)]
+    return dict(sorted(sum(lost, Counter[str]()).items()))
 
 
 def _touched_ms(root: Path, ledger: Mapping[str, Any]) -> int:
@@ -272,4 +280,8 @@ def _troubles(health: Health) -> list[str]:
         advice = _LOST_ADVICE.get(reason, "see `callscope verify` for the calls")
         until = f", the last by {health.lost_until[reason][:10]}" if reason in health.lost_until else ""
         troubles.append(f"{count} {'row was' if count == 1 else 'rows were'} lost ({reason}){until}: {advice}.")
+    for reason, count in health.log_lines_lost.items():
+        lines = "1 line" if count == 1 else f"{count} lines"
+        advice = _LOST_ADVICE.get(reason, "see docs/logs.md for what each reason means")
+        troubles.append(f"{lines} of application logs lost ({reason}): {advice}.")
     return troubles

@@ -13,6 +13,7 @@ import msgspec
 from callscope.model import event as events
 from callscope.model.call import CANCELED, COMPLETED, FAILED
 from callscope.timeline.running import name_of
+from callscope.timeline.silence_words import NEVER_SPOKE, NO_ANSWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,6 +91,10 @@ class Facts(msgspec.Struct, kw_only=True):
     last_error: str | None = None
     """The last error whose stage has not worked since, also one that was called recovered when it came: a framework
     calls a service recovered that it can still ask."""
+    silences: int = 0
+    """How often something was not heard for too long, by `callscope.timeline.silence`."""
+    open_silence: str | None = None
+    """The kind of the last one in which the caller waited for the agent, as long as nothing was heard after it."""
     caller_turns: int = 0
     """Exchanges that the caller opened and that are over."""
     answered: int = 0
@@ -172,6 +177,8 @@ def _failure(facts: Facts) -> str | None:
         failure = f"speech synthesis failed throughout: {requests}"
     elif facts.unanswered and not facts.answered and facts.errors_unrecovered:
         failure = "nothing that the caller said was answered"
+    elif facts.open_silence is not None and facts.ended_by != "agent":
+        failure = "the caller was left without an answer until the call ended"
     if failure is None:
         return None
     return f"{failure}; last error: {facts.last_error}" if facts.last_error else failure
@@ -190,6 +197,8 @@ def _silence(facts: Facts) -> str | None:
         return "the caller heard nothing: the agent never answered"
     if facts.llm_requests and not facts.generated and facts.errors_unrecovered:
         return "the agent produced no answer"
+    if facts.open_silence == NEVER_SPOKE and not facts.hung_up and facts.ended_by != "agent":
+        return "the caller heard nothing: the agent never spoke"
     return None
 
 
@@ -246,7 +255,7 @@ def _caller_edge(facts: Facts, _data: Mapping[str, Any]) -> None:
 def _agent_started(facts: Facts, _data: Mapping[str, Any]) -> None:
     facts.has_speaking_edges = facts.has_agent_edges = True
     facts.agent_spoke += 1
-    facts.fatal_error = None
+    facts.fatal_error = facts.open_silence = None
 
 
 def _agent_stopped(facts: Facts, _data: Mapping[str, Any]) -> None:
@@ -272,6 +281,8 @@ def _tts_started(facts: Facts, _data: Mapping[str, Any]) -> None:
 def _tts_first_audio(facts: Facts, _data: Mapping[str, Any]) -> None:
     facts.tts_with_audio += 1
     facts.tts_audio = True
+    if not facts.has_agent_edges:
+        facts.open_silence = None
 
 
 def _tts_stopped(facts: Facts, data: Mapping[str, Any]) -> None:
@@ -301,6 +312,13 @@ def _error(facts: Facts, data: Mapping[str, Any]) -> None:
         facts.open_errors[error_id] = OpenError(facts.last_error, fatal, unrecovered)
         if len(facts.open_errors) > _MAX_OPEN_ERRORS:
             del facts.open_errors[next(iter(facts.open_errors))]
+
+
+def _silence_told(facts: Facts, data: Mapping[str, Any]) -> None:
+    facts.silences += 1
+    kind = name_of(data.get("kind"))
+    if kind in {NO_ANSWER, NEVER_SPOKE}:
+        facts.open_silence = kind
 
 
 def _error_recovered(facts: Facts, data: Mapping[str, Any]) -> None:
@@ -334,5 +352,6 @@ COUNTERS: Final[dict[str, Callable[[Facts, Mapping[str, Any]], None]]] = {
     events.BARGE_IN: _barge_in,
     events.ERROR: _error,
     events.ERROR_RECOVERED: _error_recovered,
+    events.SILENCE: _silence_told,
 }
 """What an event of a type changes."""

@@ -6,7 +6,6 @@ end of speech is no part of the wait.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_MARKS: Final = 256
 _MAX_EDGES: Final = 8
+_LONGEST_MS: Final = 10**15
 _MAX_TOOLS: Final = 64
 _MAX_NAME: Final = 120  # characters: a name, not a document
 
@@ -172,8 +172,7 @@ def whole_ms(value: object) -> int:
         value is None
         or not isinstance(value, int | float)
         or isinstance(value, bool)
-        or not math.isfinite(value)
-        or value < 0
+        or not 0 <= value <= _LONGEST_MS  # which NaN is not
     ):
         return 0
     return round(value)

@@ -9,14 +9,18 @@ import msgspec
 
 from callscope.model import event as events
 from callscope.model import exchange as stages
+from callscope.model.event import SILENCE
 from callscope.timeline.fold import Fold
 from callscope.timeline.outcome import Facts, describe_error
 from callscope.timeline.percentiles import latency_summary
 from callscope.timeline.running import name_of, owner_of, whole_ms
+from callscope.timeline.silence import is_watched, with_silences
+from callscope.timeline.silence_words import NEVER_SPOKE, NO_ANSWER, NO_TRANSCRIPT, meanwhile, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from callscope.model.call import Call
     from callscope.model.event import Event
     from callscope.model.exchange import Exchange, Part
     from callscope.model.turn import Turn
@@ -27,7 +31,7 @@ _MATCH_SLACK_MS: Final = 250
 """A turn's own moment may lie this much before that of its exchange."""
 _MS_PER_SECOND: Final = 1000
 
-ProblemKind = Literal["slow", "unanswered", "barge_in", "error", "unreported"]
+ProblemKind = Literal["slow", "unanswered", "barge_in", "error", "silence", "unreported"]
 
 _STAGE_WORDS: Final = {
     stages.ENDPOINTING: "the endpointing wait",
@@ -66,6 +70,8 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """Of the exchange in which the caller waited longest, answered or not: see `worst_of`."""
     problems: tuple[Problem, ...]
     """By moment."""
+    silences: tuple[Event, ...]
+    """What was not heard, as events of that type: those of the call, or, where nobody has watched it, found now."""
     facts: Facts
     """For `outcome.decide`."""
 
@@ -78,6 +84,7 @@ class Folded(NamedTuple):
     interruptions: int
     unanswered: int
     worst_wait_ms: int | None
+    silences: tuple[Event, ...]
     facts: Facts
 
 
@@ -134,11 +141,20 @@ def summarise(
     call_ended_at_ms: int | None,
     turns: Sequence[Turn],
     events: Sequence[Event],
+    *,
+    call: Call | None = None,
 ) -> Timeline:
-    """Sum up a call from its two files, rows in their order; times in Unix milliseconds, None if unknown."""
-    folded = fold_whole(call_started_at_ms, call_ended_at_ms, turns, events)
+    """Sum up a call from its two files, rows in their order; times in Unix milliseconds, None if unknown.
+
+    ``call`` tells whether its writer has watched for silences, and whether a framework reports what is heard.
+    """
+    folded = fold_whole(call_started_at_ms, call_ended_at_ms, turns, events, call=call)
     start_ms = call_started_at_ms if call_started_at_ms is not None else _first_moment(turns, events)
-    return Timeline(**folded._asdict(), problems=tuple(_problems(folded.exchanges, events, start_ms)))
+    problems = [
+        *_problems(folded.exchanges, events, start_ms, folded.silences),
+        *silence_problems(folded.exchanges, folded.silences),
+    ]
+    return Timeline(**folded._asdict(), problems=tuple(sorted(problems, key=lambda problem: problem.at_ms)))
 
 
 def fold_whole(
@@ -146,8 +162,17 @@ def fold_whole(
     call_ended_at_ms: int | None,
     turns: Sequence[Turn],
     events: Sequence[Event],
+    *,
+    call: Call | None = None,
 ) -> Folded:
     """The same without `Timeline.problems`, which take their time."""
+    if call is None or not is_watched(call):
+        events = with_silences(
+            events,
+            started_at_ms=call_started_at_ms,
+            ended_at_ms=call_ended_at_ms,
+            reports_sound=call is not None and call.callscope.get("framework") is not None,
+        )
     fold = Fold(started_at_ms=call_started_at_ms)
     fold.feed(events)
     for turn in turns:
@@ -163,6 +188,7 @@ def fold_whole(
         interruptions=summary.interruptions,
         unanswered=summary.unanswered,
         worst_wait_ms=summary.worst_wait_ms,
+        silences=tuple(row for row in events if row.type == SILENCE) if fold.facts.silences else (),
         facts=fold.facts,
     )
 
@@ -219,9 +245,30 @@ def recoveries(rows: Iterable[Event]) -> dict[str, str]:
     return found
 
 
-def _problems(exchanges: Sequence[Exchange], rows: Sequence[Event], start_ms: int) -> list[Problem]:
+def silence_problems(exchanges: Sequence[Exchange], silences: Sequence[Event]) -> list[Problem]:
+    """Silences that no exchange's wait is: those are told with their whole length."""
+    return [
+        Problem(at_ms=row.ts_ms or 0, kind="silence", text=f"{sentence(row.data)}.")
+        for row in silences
+        if not any(_is_silence_of(each, row) for each in exchanges)
+    ]
+
+
+def _is_silence_of(exchange: Exchange, row: Event) -> bool:
+    start_ms, waited_ms, at_ms = exchange.wait_from_ms, exchange.waited_ms, row.ts_ms
+    if start_ms is None or waited_ms is None or at_ms is None or waited_ms <= SLOW_MS:
+        return False
+    is_wait = name_of(row.data.get("kind")) in {NO_ANSWER, NEVER_SPOKE, NO_TRANSCRIPT}
+    return is_wait and start_ms <= at_ms <= start_ms + waited_ms + _MATCH_SLACK_MS
+
+
+def _problems(
+    exchanges: Sequence[Exchange], rows: Sequence[Event], start_ms: int, silences: Sequence[Event]
+) -> list[Problem]:
     recovered = recoveries(rows)
-    problems = [problem for each in exchanges if (problem := _wait_problem(each, last=each is exchanges[-1]))]
+    problems = [
+        problem for each in exchanges if (problem := _wait_problem(each, silences, last=each is exchanges[-1]))
+    ]
     unreported = 0
     unreported_at_ms = start_ms
     moment_ms = start_ms
@@ -238,15 +285,16 @@ def _problems(exchanges: Sequence[Exchange], rows: Sequence[Event], start_ms: in
         who, what = ("1 LLM request", "it") if unreported == 1 else (f"{unreported} LLM requests", "they")
         text = f"{who} ended without a usage report: what {what} cost can only be estimated."
         problems.append(Problem(at_ms=unreported_at_ms, kind="unreported", text=text))
-    return sorted(problems, key=lambda problem: problem.at_ms)
+    return problems
 
 
-def _wait_problem(exchange: Exchange, *, last: bool) -> Problem | None:
+def _wait_problem(exchange: Exchange, silences: Sequence[Event], *, last: bool) -> Problem | None:
     silence_ms, response_ms = exchange.silence_ms, exchange.response_ms
     at_ms = exchange.wait_from_ms if exchange.wait_from_ms is not None else exchange.started_at_ms
     if silence_ms is not None and silence_ms > SLOW_MS:
         until = "until the call ended" if last else "until the caller spoke again"
-        text = f"The caller was not answered: nothing was heard for {_seconds(silence_ms)}, {until}."
+        why = next((_why(row.data) for row in silences if _is_silence_of(exchange, row)), "")
+        text = f"The caller was not answered: nothing was heard for {_seconds(silence_ms)}, {until}{why}."
         return Problem(at_ms=at_ms, kind="unanswered", text=text)
     if response_ms is None or response_ms <= SLOW_MS:
         return None
@@ -256,6 +304,14 @@ def _wait_problem(exchange: Exchange, *, last: bool) -> Problem | None:
         kind="slow",
         text=f"The caller waited {what}{_seconds(response_ms)}{_largest_words(exchange.parts)}.",
     )
+
+
+def _why(data: Mapping[str, Any]) -> str:
+    """What went on during a silence."""
+    if name_of(data.get("kind")) == NO_TRANSCRIPT:
+        return "; no word was recognised"
+    doing = meanwhile(data)
+    return f"; {doing}" if doing else ""
 
 
 def _largest_words(parts: Sequence[Part]) -> str:

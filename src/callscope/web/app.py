@@ -25,6 +25,7 @@ from callscope.errors import CallscopeError, NoIndexError, NotFoundError, Settin
 from callscope.query.query_error import QueryError
 from callscope.web.api import routes as api
 from callscope.web.pages import (
+    alerts,
     call,
     call_files,
     call_notes,
@@ -35,6 +36,7 @@ from callscope.web.pages import (
     health,
     latency,
     live,
+    metrics,
     overview,
     views,
 )
@@ -78,21 +80,29 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """It was there."""
 
 
-def create_app(site: Site, *, access: Access | None = None, refreshing: bool = True) -> Starlette:
+def create_app(
+    site: Site, *, access: Access | None = None, refreshing: bool = True, watching: bool = True
+) -> Starlette:
     """The dashboard.
 
     Args:
         site: what it shows.
         access: who is answered; None: this machine, by its loopback names.
         refreshing: keep the index up to date while it runs.
+        watching: look at the rules of alerts while it does, and tell people.
     """
+    site.alerting.is_left_out = not watching
 
     @contextlib.asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         if refreshing:
             site.refresher.start()
+        if refreshing and watching:
+            site.watcher.start()
         yield
+        if refreshing and watching:
+            site.watcher.stop()
         if refreshing:
             site.refresher.stop()
 
@@ -121,7 +131,9 @@ def _routes() -> list[BaseRoute]:
         *live.ROUTES,
         *cost.ROUTES,
         *errors.ROUTES,
+        *alerts.ROUTES,
         *health.ROUTES,
+        *metrics.ROUTES,
         *calls.ROUTES,
         *views.ROUTES,
         *completions.ROUTES,

@@ -14,6 +14,7 @@ from callscope.index.search import Hit
 from callscope.model.call import ABANDONED, COMPLETED, FAILED, IN_PROGRESS
 from callscope.query.query import CallQuery, Term
 from callscope.report import figures, hits
+from callscope.timeline.silence_words import IN_SHORT, NEVER_SPOKE
 from callscope.web.asked import Asked
 from callscope.web.assumed import estimated_calls
 from callscope.web.call.files import address_of
@@ -125,6 +126,9 @@ def _happened(call: CallRow, target_ms: float) -> Iterator[str]:
         yield f"{figures.count(call.unanswered, 'turn')} without an answer"
     if is_slow and not call.worst_is_unanswered:
         yield f"waited {figures.wait(call.worst_ms)}"
+    for kind in call.silences:
+        if kind in IN_SHORT and not (kind == NEVER_SPOKE and call.unanswered):  # which has told it
+            yield IN_SHORT[kind]
     if call.interruptions:
         yield "interrupted" if call.interruptions == 1 else f"interrupted {call.interruptions} times"
 
@@ -137,6 +141,7 @@ def _badges(call: CallRow, target_ms: float) -> Iterator[Badge]:
     for number, word, kind in (
         (call.errors, "error", _BAD),
         (call.unanswered, "silent", _BAD),
+        (int(bool(call.silences) and not call.unanswered), "silence", _WARN),
         (int(call.worst_ms is not None and call.worst_ms >= target_ms), "slow", _WARN),
         (call.interruptions, "interrupted", _PLAIN),
         (call.lost, "lost rows", _WARN),

@@ -15,11 +15,15 @@ from typing import Final
 import msgspec
 from markupsafe import Markup
 
-from callscope.archive.reader import CallRecord, read_call, read_file, read_metadata
-from callscope.errors import NotFoundError, SettingError
+from callscope.archive.log_files import LogFiles
+from callscope.archive.reader import CallRecord, read_call, read_file, read_metadata, root_of
+from callscope.errors import NotFoundError, SettingError, UnreadableError
+from callscope.index.log_lines import LogAnswer, log_lines
 from callscope.report import figures
+from callscope.report.log_lines import of_call
 from callscope.web.call import files
 from callscope.web.call.links import Links
+from callscope.web.call.log_lines import MOST_IN_A_FILE, taken_out, with_lines
 from callscope.web.call.notes import notes_of_call
 from callscope.web.call.page import CallPage, call_page
 from callscope.web.call.redacted import redacted
@@ -92,7 +96,11 @@ def export_call(
     heard = sound_of(recording, record.call)
     inside = _data_address(recording, directory) if sound else Markup("")
     metadata = None if redact else read_metadata(str(directory))
-    if redact:
+    lines = _lines_of(record, directory)
+    if redact and lines is not None:
+        record, found = taken_out(redacted(with_lines(record, lines.lines)), lines.lines)
+        lines = msgspec.structs.replace(lines, lines=found, problems=())
+    elif redact:
         record = redacted(record)
     page = call_page(
         record,
@@ -103,6 +111,7 @@ def export_call(
         metadata=metadata,
         sound=heard,
         notes=notes_of_call(record.call, "", is_file=True),
+        lines=lines,
     )
     styles = _styles()
     around = FilePage(
@@ -119,6 +128,15 @@ def export_call(
     short = msgspec.structs.replace(page, events=None, log=None, raw=None)
     text = environment(now_ms).get_template("call/file.html").render(page=short, file=around)
     return Exported(f"{_name(record, directory, redact=redact)}.html", text)
+
+
+def _lines_of(record: CallRecord, directory: Path) -> LogAnswer | None:
+    """The lines of logs that belong to the call, from their files; None where there are none."""
+    try:
+        with LogFiles(root_of(str(directory))) as logs:
+            return log_lines(logs, of_call(record.call, limit=MOST_IN_A_FILE)) if logs.files else None
+    except UnreadableError as error:
+        return LogAnswer(lines=(), more=False, problems=(str(error),))
 
 
 def _name(record: CallRecord, directory: Path, *, redact: bool) -> str:

@@ -52,7 +52,7 @@ def _live(row: CallRow, root: Path, now_ms: int) -> LiveCall | None:
     call = record.call
     if call.status != IN_PROGRESS:
         return None
-    timeline = summarise(call.started_at_ms, call.ended_at_ms, record.turns, record.events)
+    timeline = summarise(call.started_at_ms, call.ended_at_ms, record.turns, record.events, call=call)
     worst = worst_of(settled(timeline.exchanges))
     return LiveCall(
         row=row,

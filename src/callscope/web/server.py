@@ -38,6 +38,8 @@ def serve(
     allowed_hosts: Sequence[str] = (),
     token: str | None = None,
     target_ms: int = TARGET_MS,
+    rules_file: Path | None = None,
+    watching: bool = True,
     ready: Callable[[str], None],
 ) -> None:
     """Answer until SIGINT or SIGTERM.
@@ -50,6 +52,8 @@ def serve(
         allowed_hosts: more names that this server is known by.
         token: what a browser must know; None: beyond this machine, one that nobody can guess.
         target_ms: the wait from which it is trouble.
+        rules_file: the rules of alerts; None: where the environment says they are. They need not be there.
+        watching: look at them, and tell people.
         ready: told the address once it is listened on; with the token, where one is needed.
 
     Raises:
@@ -68,9 +72,9 @@ def serve(
         token=token,
     )
     with Index.open(root, place=place) as index:
-        site = Site(root, index, now_ms=now_ms, version=__version__, target_ms=target_ms)
+        site = Site(root, index, now_ms=now_ms, version=__version__, target_ms=target_ms, rules_file=rules_file)
         config = uvicorn.Config(
-            create_app(site, access=access),
+            create_app(site, access=access, watching=watching),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -13,15 +13,18 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from callscope import config
 from callscope.errors import CallscopeError, SettingError
 from callscope.index.index import Index
 from callscope.model.call import IN_PROGRESS
 from callscope.query.query import CallQuery, Term
+from callscope.web.alerting import Alerting
 from callscope.web.asked import Asked, asked
 from callscope.web.background import Background
 from callscope.web.news import News
 from callscope.web.refresher import Progress, Refresher
 from callscope.web.template import environment
+from callscope.web.watcher import Watcher
 
 TARGET_MS: Final = 1_500
 """The wait from which a page shows trouble, unless `callscope serve --target` says something else."""
@@ -71,10 +74,18 @@ class Site:
         now_ms: what time it is, in Unix milliseconds.
         version: of callscope.
         target_ms: the wait from which it is trouble.
+        rules_file: the rules of alerts; None: where the environment says they are. They need not be there.
     """
 
     def __init__(
-        self, root: Path, index: Index, *, now_ms: Callable[[], int], version: str, target_ms: int = TARGET_MS
+        self,
+        root: Path,
+        index: Index,
+        *,
+        now_ms: Callable[[], int],
+        version: str,
+        target_ms: int = TARGET_MS,
+        rules_file: Path | None = None,
     ) -> None:
         self.root = root
         self.index = index
@@ -88,6 +99,11 @@ class Site:
         self.background = Background(now_ms=now_ms, made=self.news.counted)
         self.slow = Background(now_ms=now_ms, made=self.news.counted, patience_seconds=0.5)
         """For whole pages; they may ask `background` themselves."""
+        rules_file = config.alerts_file() if rules_file is None else rules_file
+        self.alerting = Alerting(root, rules_file=rules_file, now_ms=now_ms)
+        self.watcher = Watcher(
+            root, index, refresher=self.refresher, rules_file=rules_file, now_ms=now_ms, changed=self.news.counted
+        )
         self._templates = environment(now_ms)
 
     def asked(self, request: Request, *, default_range: str = "7d") -> Asked:
@@ -170,7 +186,7 @@ class Site:
         def to(path: str) -> str:
             return path if asked is None else asked.to(path)
 
-        live = self._live()
+        live, firing = self._live(), self.alerting.firing()
         progress = self.refresher.progress
         return (
             Entry("Overview", to("/")),
@@ -179,6 +195,7 @@ class Site:
             Entry("Latency", to("/latency")),
             Entry("Cost", to("/cost")),
             Entry("Errors", to("/errors")),
+            Entry("Alerts", "/alerts", str(len(firing)) if firing else "", is_trouble=True),
             Entry("Health", "/health", "!" if progress.trouble or progress.problems else "", is_trouble=True),
         )
 

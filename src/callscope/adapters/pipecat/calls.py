@@ -55,7 +55,9 @@ class PipelineCall:
         self._now_ms = now_ms
         self._services = services
         self._telephony_provider = telephony_provider
+        self._worker = worker
         self._began_ms = now_ms()
+        self._stalled = False
         self._client_left = False
         self._started = False
         self._reason: str | None = None
@@ -182,6 +184,8 @@ class PipelineCall:
                 (transport, "on_client_disconnected", self._on_disconnected),
                 (processor, "on_user_turn_stop_timeout", self._on_dead_air),
                 (strategy, "on_service_switched", self._on_switched),
+                (self._worker, "on_idle_timeout", self._on_idle),
+                (self._worker, "on_heartbeat_timeout", self._on_no_heartbeat),
             )
             for thing, name, handler in listened:
                 # Asked first, as Pipecat warns in the application's log of an event that a class does not have.
@@ -197,6 +201,17 @@ class PipelineCall:
         self._speech.user_turn_times_out()
         told = {"code": "dead_air", "message": "the caller spoke, and nothing was recognised"}
         self._log.event(events.WARNING, told, at_ms=self._now_ms())
+
+    def _on_idle(self, *_: Any) -> None:
+        told = {"code": "idle_timeout", "message": "nothing was said for so long that the pipeline is idle"}
+        self._log.event(events.WARNING, told, at_ms=self._now_ms())
+
+    def _on_no_heartbeat(self, *_: Any) -> None:
+        """Told again every few seconds while the pipeline is stuck; once is enough."""
+        if not self._stalled:
+            self._stalled = True
+            told = {"code": "heartbeat_timeout", "message": "frames do not get through the pipeline: it is stuck"}
+            self._log.event(events.WARNING, told, at_ms=self._now_ms())
 
     def _on_switched(self, _strategy: Any, processor: Any) -> None:
         service = self._services.of(processor)

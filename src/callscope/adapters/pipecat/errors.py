@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from callscope.adapters.pipecat.open import bound
 from callscope.model import event as events
+from callscope.recorder import marks
 
 if TYPE_CHECKING:
     from callscope.adapters.pipecat.handlers import Handlers
@@ -85,9 +86,12 @@ class Errors:
         chain = _chain(exception)
         self._count += 1
         failure = _Failure(f"error-{self._count}", at_ms, service, message, chain)
-        duplicate_of = self._same_cause(failure)
+        duplicate_of = self._same_cause(failure) or self._first_told(exception)
+        if exception is not None and duplicate_of is None:
+            marks.mark(exception, self._log, failure.id)
         category = getattr(getattr(frame, "category", None), "value", None)
         told: dict[str, Any] = {
+            **(marks.described(exception) if exception is not None else {}),
             "error_id": failure.id,
             "message": message,
             "category": category,
@@ -106,6 +110,10 @@ class Errors:
             bound(self._open)
         if fatal:
             self.fatal = message
+
+    def _first_told(self, exception: BaseException | None) -> str | None:
+        """The id of the error that the exception was told as, by whoever met it first."""
+        return None if exception is None else marks.found(exception, self._log)
 
     def _same_cause(self, failure: _Failure) -> str | None:
         """The id of an earlier error that this one only repeats."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from callscope.adapters.pipecat import identity
 from callscope.adapters.pipecat.calls import PipelineCall
 from callscope.adapters.pipecat.services import Services, walk
 from callscope.clock import anchor_ns, monotonic_ns
+from callscope.recorder import current
 from callscope.recorder.logger import CallLogger
 
 if TYPE_CHECKING:
@@ -77,6 +79,8 @@ class CallObserver(BaseObserver):  # type: ignore[misc]  # Pipecat is not follow
         self._anchor_ns = anchor_ns()
         self._clock_offset_ns: int | None = None
         self._closed = not logger.enabled
+        self._coming = current.Coming()
+        self._entered: current.Entered | None = None
 
     @property
     def call(self) -> CallLog | None:
@@ -91,6 +95,11 @@ class CallObserver(BaseObserver):  # type: ignore[misc]  # Pipecat is not follow
     async def setup(self, task_manager: Any) -> None:
         """Called by Pipecat before the processors are set up."""
         await super().setup(task_manager)
+        if self._closed:
+            return
+        _ensure_loguru()
+        # All tasks of the pipeline begin after this, in this one: they inherit what is entered here.
+        self._entered = current.enter(self._coming)
         if self._worker is not None:
             self._begin(self._worker)
 
@@ -133,6 +142,9 @@ class CallObserver(BaseObserver):  # type: ignore[misc]  # Pipecat is not follow
             self._closed = True
             if self._call is not None:
                 self._shielded(self._call.finish)
+        if self._entered is not None:
+            token, self._entered = self._entered, None
+            current.leave(token)
         await super().cleanup()
 
     def _meet(self, processor: Any) -> None:
@@ -174,6 +186,7 @@ class CallObserver(BaseObserver):  # type: ignore[misc]  # Pipecat is not follow
             labels={**found.labels, **self._labels},
             framework={"name": "pipecat", "version": _pipecat_version()},
         )
+        self._coming.call = self._log
         self._call = PipelineCall(
             self._log,
             worker,
@@ -227,6 +240,7 @@ def attach(worker: Any, logger: CallLogger | None = None, **options: Any) -> Cal
         return present
     observer = CallObserver(logger or process_logger(), worker=worker, **options)
     if observer.enabled:
+        _ensure_loguru()
         _switch_on_metrics(worker)
         worker.add_observer(observer)
     return observer
@@ -236,6 +250,13 @@ def attach(worker: Any, logger: CallLogger | None = None, **options: Any) -> Cal
 def process_logger() -> CallLogger:
     """The logger that this process shares where nobody gives one; made from the environment once."""
     return CallLogger.from_env()
+
+
+def _ensure_loguru() -> None:
+    """Where `callscope.logs` is configured, have Pipecat's lines: its runner takes all sinks away when it starts."""
+    logs = sys.modules.get("callscope.logs")
+    if logs is not None:
+        logs.ensure_loguru()
 
 
 def _observer_of(worker: Any) -> CallObserver | None:

@@ -36,7 +36,9 @@ def command(*, root: str | None, again: bool) -> None:
     for call in reversed(calls):
         _say(f"callscope show {call.call_id} --root {archive} --slowest {_SLOWEST}")
         record = read_call(call.path, now_ms=now)
-        timeline = summarise(record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events)
+        timeline = summarise(
+            record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events, call=record.call
+        )
         call_page.render(console, record, timeline, slowest=_SLOWEST)
 
 

@@ -80,6 +80,8 @@ def _facts(health: Health) -> list[tuple[str, str]]:
         facts.insert(1, ("archive", f"{health.root} ({state}; {figures.size(health.free_bytes or 0)} free)"))
         facts.append(("calls", _calls(health)))
         facts.append(("lost", ", ".join(_lost(health, reason) for reason in health.lost) or "no rows"))
+        if health.log_lines_lost:
+            facts.append(("log lines lost", ", ".join(f"{n} {why}" for why, n in health.log_lines_lost.items())))
         facts += [("writer", _writer(writer)) for writer in health.writers if writer.get("alive")]
     versions = (f"{name} {version or 'not installed'}" for name, version in health.versions.items())
     return [*facts, ("versions", " · ".join(versions))]

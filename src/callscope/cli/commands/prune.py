@@ -88,6 +88,8 @@ def _print(report: PruneReport) -> None:
         click.echo(f"{clean(path)}: stays, it is in progress")
     for path in report.ledgers:
         click.echo(f"{clean(path)}: what a writer lost, long ago")
+    for path in report.logs:
+        click.echo(f"{clean(path)}: application logs")
     for error in report.errors:
         click.echo(f"callscope: {clean(error)}", err=True)
     went = "would go; nothing was deleted" if report.dry_run else "deleted"

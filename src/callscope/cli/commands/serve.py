@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from callscope import config
@@ -21,6 +23,8 @@ _PORT = 8765
 @click.option("--allow-host", "allowed_hosts", multiple=True, metavar="NAME", help="One more name of this server.")
 @click.option("--token", metavar="TEXT", help="What a browser must know [default: beyond this machine, a new one].")
 @click.option("--target", metavar="WAIT", default="1.5s", show_default=True, help="The wait from which it is trouble.")
+@click.option("--rules", metavar="FILE", help="Rules of alerts [default: as `callscope watch` has it].")
+@click.option("--no-watch", is_flag=True, help="Do not look at the rules of alerts, tell nobody.")
 @click.option("--open", "opens", is_flag=True, help="Open a browser on it, where there is a screen.")
 def command(
     *,
@@ -30,11 +34,14 @@ def command(
     allowed_hosts: tuple[str, ...],
     token: str | None,
     target: str,
+    rules: str | None,
+    no_watch: bool,
     opens: bool,
 ) -> None:
     """Show the calls in a browser, live, until it is stopped.
 
-    Listens on this machine alone unless told something else. Nothing is loaded from anywhere, nothing is sent anywhere.
+    Listens on this machine alone unless told something else. Nothing is loaded from anywhere, nothing is sent anywhere
+    but to the targets of your rules of alerts, where there are any.
     """
     try:
         from callscope.web import server  # noqa: PLC0415 -- an extra, and slow to import for the other commands
@@ -62,5 +69,7 @@ def command(
         allowed_hosts=allowed_hosts,
         token=token,
         target_ms=target_ms,
+        rules_file=None if rules is None else Path(rules).expanduser().absolute(),
+        watching=not no_watch,
         ready=ready,
     )

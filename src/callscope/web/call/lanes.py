@@ -22,7 +22,7 @@ _MOST: Final = 200
 """Bars of a lane for each look; beyond, neighbours become one."""
 _LEAST_SHARE: Final = 0.1
 """Percent of the axis that a bar is wide at least; its outline adds a pixel and a half."""
-_SHAPES: Final = {"barge_in": "barge", "error": "error", "slow": "slow", "unanswered": "slow"}
+_SHAPES: Final = {"barge_in": "barge", "error": "error", "slow": "slow", "unanswered": "slow", "silence": "slow"}
 _TITLE: Final = 200
 
 

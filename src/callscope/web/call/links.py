@@ -32,6 +32,10 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
         """One of the tables at the end of the page."""
         return f"#{name}" if self.is_file else self._link({"tab": name, **more}) + "#tabs"
 
+    def lines(self) -> str:
+        """The lines of logs."""
+        return self._link({}) + "#log-lines"
+
     def _link(self, parameters: dict[str, str]) -> str:
         return "?" + urlencode({**parameters, **{k: v for k, v in self.kept.items() if k not in parameters}})
 

@@ -9,6 +9,7 @@ import msgspec
 
 from callscope.archive.reader import CallRecord
 from callscope.archive.spend import call_spend
+from callscope.index.log_lines import LogAnswer
 from callscope.timeline.summary import Timeline, summarise
 from callscope.web.call import tables
 from callscope.web.call.axis import Axis, axis_of
@@ -16,6 +17,7 @@ from callscope.web.call.costs import Costs, costs_of
 from callscope.web.call.facts import Head, head_of
 from callscope.web.call.lanes import Band, Lane, band_of, lanes_of
 from callscope.web.call.links import Links
+from callscope.web.call.log_lines import LogPart, log_part
 from callscope.web.call.notes import Notes
 from callscope.web.call.problems import ProblemLine, problems_of
 from callscope.web.call.selection import selection_of
@@ -67,6 +69,8 @@ class CallPage(msgspec.Struct, frozen=True, kw_only=True):
     log: tuple[LogLine, ...] | None
     raw: str | None
     """The envelope as JSON."""
+    lines: LogPart | None
+    """Lines of logs; None: there are none."""
     files: tuple[str, ...]
     """Names of the call's text files."""
     sound: Sound | None
@@ -93,13 +97,14 @@ def call_page(
     files: tuple[str, ...] = (),
     sound: Sound | None = None,
     notes: Notes | None = None,
+    lines: LogAnswer | None = None,
 ) -> CallPage:
     """The page of a call.
 
     Args:
         record: its files.
         links: addresses of this page; they say whether it is a file.
-        chosen: what an address selects: ``t``, ``exchange``, ``tab`` and ``first`` (of the events).
+        chosen: what an address selects: ``t``, ``exchange``, ``tab``, ``first`` (of the events), and lines of logs.
         now_ms: Unix milliseconds, up to which a call in progress goes.
         target_ms: the wait from which it is slow.
         place: where in a list it is.
@@ -107,6 +112,7 @@ def call_page(
         files: names of its text files.
         sound: its recording.
         notes: its labels and notes.
+        lines: lines of logs that belong to it, as ``chosen`` asks for them; None: the archive has no logs.
     """
     call, events = record.call, record.events
     timeline = until_now(timeline_of(record), call, now_ms=now_ms)
@@ -146,6 +152,7 @@ def call_page(
         else None,
         log=tables.log_lines(events, axis, links) if is_shown(tables.LOG) else None,
         raw=(tables.pretty(metadata) if metadata is not None else "") if is_shown(tables.RAW) else None,
+        lines=log_part(lines, axis, links, chosen),
         files=files,
         sound=sound,
         notes=notes,
@@ -154,4 +161,6 @@ def call_page(
 
 def timeline_of(record: CallRecord) -> Timeline:
     """What a call's rows add up to."""
-    return summarise(record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events)
+    return summarise(
+        record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events, call=record.call
+    )

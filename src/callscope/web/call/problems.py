@@ -34,7 +34,9 @@ class ProblemLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SHOWN: Final = 6
-_LOOKS: Final = {"slow": "warn", "unanswered": "bad", "barge_in": "warn", "error": "bad", "unreported": "warn"}
+_LOOKS: Final = {
+    "slow": "warn", "unanswered": "bad", "barge_in": "warn", "error": "bad", "silence": "bad", "unreported": "warn",
+}  # fmt: skip
 
 _ENDS: Final = {
     statuses.FAILED: "The call failed",
@@ -75,7 +77,7 @@ def problems_of(
 def _rank(problem: Problem, look: str, waited_ms: int, longest_ms: int) -> _Rank:
     """Unanswered first and the longest wait, then errors, other slow waits, barge-ins, and the rest."""
     is_wait = problem.kind in {"slow", "unanswered"}
-    if problem.kind == "unanswered" or (is_wait and waited_ms == longest_ms):
+    if problem.kind in {"unanswered", "silence"} or (is_wait and waited_ms == longest_ms):
         return 1, -waited_ms
     if problem.kind == "error":
         return (2, 0) if look == "bad" else (2, 1)

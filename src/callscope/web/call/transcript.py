@@ -213,7 +213,7 @@ def _trouble(events: Sequence[Event], timeline: Timeline, scene: Scene) -> Itera
             yield problem.at_ms, error
         elif problem.kind == "barge_in":
             yield problem.at_ms, Row(kind="barge_in", who="Barge-in", look="k-warn", words=problem.text, place=place)
-        elif problem.kind == "unanswered":
+        elif problem.kind in {"unanswered", "silence"}:
             yield problem.at_ms, Row(kind="unanswered", who="Silence", look="k-bad", words=problem.text, place=place)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +18,7 @@ from callscope.index.error_groups import ErrorGroup
 from callscope.index.periods import DAY_MS, HOUR_MS, start_of
 from callscope.model import wire
 from callscope.query.query import CallQuery, Term
+from callscope.report import error_states as states
 from callscope.web.asked import RANGES, Asked
 from callscope.web.charts.axis import Scale, linear_scale
 from callscope.web.charts.bars import Bar, length, stacked
@@ -26,9 +28,6 @@ from callscope.web.rows import CALLS, literal, narrowed, rows
 from callscope.web.site import Site
 
 SORTS: Final = {"last": "Last seen", "count": "Count", "first": "First seen"}
-RISING_FROM: Final = 5
-"""Errors from which on more than before says something."""
-RISING_TIMES: Final = 2
 MOST: Final = 200
 """Groups on the page."""
 _CALLS: Final = 50
@@ -38,17 +37,13 @@ _STACKS: Final = 20
 _FROM: Final = f"FROM error AS e CROSS JOIN {CALLS} WHERE c.id = e.call AND e.call {{numbers}}"
 _WHEN: Final = "ifnull(e.ts_ms, c.started_at_ms)"
 
-Mark = Literal["new", "rising", ""]
-
-
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A group in the list."""
 
     group: ErrorGroup
-    before: int | None
-    """Errors in the time before; None: there is no such time."""
-    mark: Mark
-    """``new``: none in the time before. ``rising``: at least `RISING_TIMES` as many as then, and `RISING_FROM`."""
+    """Of one that is gone, of the time before."""
+    known: states.Line
+    """How often, and what became of it."""
     spark: tuple[Bar, ...]
     address: str
 
@@ -64,6 +59,10 @@ class Errors(msgspec.Struct, frozen=True, kw_only=True):
     sort: str
     sorts: tuple[tuple[str, str, str], ...]
     """Key, name, address."""
+    state: str
+    """The state that is asked for; empty: all."""
+    states: tuple[tuple[str, str, int], ...]
+    """Each with its address and how many groups; empty where there is no time before."""
     ranges: tuple[str, ...]
 
 
@@ -123,15 +122,26 @@ def show(request: Request) -> Response:
     found = site.index.errors(asked.query, limit=MOST + 1)
     axis = _axis(asked, found)
     counts = _counts(site, asked.query, axis)
-    before = _before(site, asked)
-    shown = sorted(found[:MOST], key=lambda group: _place(group, sort), reverse=True)
+    known = states.with_states(
+        site.index, asked.query, found[:MOST], now_ms=asked.now_ms, is_all=len(found) <= MOST
+    )
+    state = request.query_params.get("state", "")
+    if state and state not in states.STATES:
+        raise SettingError(f"state={state!r} is no state of errors: write one of {', '.join(states.STATES)}")
+    shown = sorted(
+        (line for line in known if line.state == state or (not state and line.state != "gone")),
+        key=lambda line: _place(line.group, sort),
+        reverse=True,
+    )
     page = Errors(
-        lines=tuple(_line(group, before, counts.get(group.fingerprint, {}), axis, asked) for group in shown),
+        lines=tuple(_line(line, counts.get(line.group.fingerprint, {}), axis, asked) for line in shown),
         is_all=len(found) <= MOST,
-        errors=sum(group.count for group in found[:MOST]),
+        errors=sum(line.count for line in shown),
         axis=axis,
         sort=sort,
         sorts=tuple((key, name, asked.here(sort=key)) for key, name in SORTS.items()),
+        state=state,
+        states=_states(known, asked),
         ranges=tuple(RANGES),
     )
     return site.page(
@@ -223,47 +233,34 @@ def _counts(site: Site, query: CallQuery, axis: TimeAxis) -> dict[str, dict[int,
     return found
 
 
-def _before(site: Site, asked: Asked) -> dict[str, int] | None:
-    """Errors of the time before by fingerprint; None: there is no such time, or no call is of it."""
-    if asked.before is None or not site.index.stats(asked.before, stages=False)[0][1].calls:
-        return None
-    found = rows(
-        site.index,
-        asked.before,
-        f"SELECT e.fingerprint, count(*) {_FROM} AND {{calls}} AND ({{errors}}) GROUP BY 1",
+def _states(known: list[states.Line], asked: Asked) -> tuple[tuple[str, str, int], ...]:
+    """The states with the addresses of their groups, all first."""
+    if all(line.before is None for line in known):
+        return ()
+    many = Counter(line.state for line in known)
+    every = len(known) - many["gone"]
+    return (
+        ("all", asked.here(state=None), every),
+        *((state, asked.here(state=state), many[state]) for state in states.STATES),
     )
-    return {str(fingerprint): int(str(count)) for fingerprint, count in found}
 
 
 def _place(group: ErrorGroup, sort: str) -> tuple[int, int]:
     return {"last": group.last_ms, "count": group.count, "first": group.first_ms}[sort], group.count
 
 
-def _line(
-    group: ErrorGroup, totals: dict[str, int] | None, counts: dict[int, int], axis: TimeAxis, asked: Asked
-) -> Line:
-    before = None if totals is None else totals.get(group.fingerprint, 0)
+def _line(known: states.Line, counts: dict[int, int], axis: TimeAxis, asked: Asked) -> Line:
     column = [[counts.get(slot.start_ms, 0)] for slot in axis.slots]
     return Line(
-        group=group,
-        before=before,
-        mark=mark_of(group.count, before),
+        group=known.group,
+        known=known,
         spark=tuple(
             bar
             for bar in stacked(column, axis.slots, Scale(low=0, high=max(1, *(row[0] for row in column))))
             if bar.pieces
         ),
-        address=asked.to(f"/errors/{group.fingerprint}"),
+        address=asked.to(f"/errors/{known.group.fingerprint}"),
     )
-
-
-def mark_of(count: int, before: int | None) -> Mark:
-    """What stands out about a number of errors beside the number in the time before; see `Line.mark`."""
-    if before is None:
-        return ""
-    if not before:
-        return "new"
-    return "rising" if count >= RISING_FROM and count >= RISING_TIMES * before else ""
 
 
 def _stack(site: Site, known: ErrorGroup) -> tuple[str | None, str]:

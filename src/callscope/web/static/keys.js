@@ -12,7 +12,7 @@ function isTyping(target) {
 }
 
 function move(by) {
-  const rows = all("[data-row]");
+  const rows = all("[data-row]").filter((row) => !row.closest("details:not([open])"));
   if (!rows.length) return;
   const current = rows.findIndex((row) => row.classList.contains("at"));
   at = Math.min(Math.max((current < 0 ? at : current) + by, 0), rows.length - 1);
@@ -38,6 +38,12 @@ function nextProblem() {
   const moment = Number(next.dataset.problem);
   if (Number.isFinite(moment) && document.querySelector("audio")) send("callscope:moment", { t: moment });
   next.scrollIntoView({ block: "nearest" });
+}
+
+function lines() {
+  const summary = document.querySelector("[data-log-lines]");
+  summary?.click();
+  summary?.focus();
 }
 
 // The call that is at, when its page is another one.
@@ -91,6 +97,7 @@ const KEYS = {
   o: open,
   u: () => follow('[rel~="up"]'),
   n: nextProblem,
+  l: lines,
   "[": () => follow('[rel~="prev"]'),
   "]": () => follow('[rel~="next"]'),
   e: () => follow("[data-export]"),

@@ -1,0 +1,1 @@
+"""What Prometheus is told: which metrics there are, how they are counted, and how counters keep going up."""

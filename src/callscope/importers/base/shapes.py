@@ -1,0 +1,68 @@
+"""Values of other people's documents: taken where they are what they should be, else unknown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from callscope.model import wire
+
+_MOST: Final = 10**15
+
+
+def text(value: object) -> str | None:
+    """A text with something in it; None for anything else."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def number(value: object) -> float | None:
+    """A number, a whole one as int; None for anything else, and for what is beyond all measure."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
+        return None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """An object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> Iterator[dict[str, Any]]:
+    """The objects of a list, in their order."""
+    for each in value if isinstance(value, list) else ():
+        if isinstance(each, dict):
+            yield each
+
+
+def moment(value: object) -> int | None:
+    """Unix milliseconds of a time as text, as seconds or as milliseconds; None when it is none."""
+    return wire.parse_ts(value)
+
+
+def known(**values: Any) -> dict[str, Any]:
+    """Those of the values that are known."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def within(document: Mapping[str, Any], *names: str) -> Any:
+    """What stands under names, one inside the other; None when it does not."""
+    value: Any = document
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+class Unknown:
+    """Counts what was not understood, by what it was."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, what: str) -> None:
+        """Note one thing."""
+        self._counts[what[:100]] += 1
+
+    def told(self) -> dict[str, dict[str, int]]:
+        """For `WholeCall.source`; empty when everything was understood."""
+        return {"not_understood": dict(sorted(self._counts.items()))} if self._counts else {}

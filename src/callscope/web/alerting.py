@@ -1,0 +1,122 @@
+"""Where alerts stand, for pages: read from the files that whoever watches keeps, and kept until they change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from callscope.alerts import history, lookout, store
+from callscope.alerts.incidents import Incident, Notice
+from callscope.alerts.lookout import Lookout
+from callscope.alerts.rule import SEVERITIES, Rule, Rules
+from callscope.alerts.rule_source import read_rules
+from callscope.alerts.store import State
+from callscope.errors import CallscopeError
+
+T = TypeVar("T")
+_CRITICAL: Final = SEVERITIES[-1]
+
+
+class Firing(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident that goes on, with its rule where that is known."""
+
+    incident: Incident
+    rule: Rule | None
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it is critical; so is what nobody knows the rule of."""
+        return self.rule is None or self.rule.severity == _CRITICAL
+
+
+class Alerting:
+    """The files of one archive. From any thread.
+
+    Args:
+        root: the archive.
+        rules_file: where rules are, as far as this process knows.
+        now_ms: what time it is, in Unix milliseconds.
+    """
+
+    def __init__(self, root: Path, *, rules_file: Path, now_ms: Callable[[], int]) -> None:
+        self._root = root
+        self._file = rules_file
+        self._now_ms = now_ms
+        self._state = _Kept(lambda: store.load(root), State())
+        self._notices: _Kept[tuple[Notice, ...]] = _Kept(lambda: history.load(root), ())
+        self._rules: dict[Path, _Kept[Rules | None]] = {}
+        self.is_left_out = False
+        """Whether this process was told not to watch."""
+
+    @property
+    def lookout(self) -> Lookout | None:
+        """Who watches, or did; None: nobody ever."""
+        return lookout.load(self._root)
+
+    @property
+    def rules_file(self) -> Path:
+        """The one that is watched; while nobody does, the one that this process would watch."""
+        now = self.lookout
+        return Path(now.rules_file) if now is not None and now.is_watching(now_ms=self._now_ms()) else self._file
+
+    def state(self) -> tuple[State, str]:
+        """Where alerts stand, and why that is not known; empty: it is."""
+        return self._state.read(store.place_of(self._root))
+
+    def notices(self) -> tuple[tuple[Notice, ...], str]:
+        """What people were told, oldest first, and why that is not known; empty: it is."""
+        return self._notices.read(history.place_of(self._root))
+
+    def rules(self) -> tuple[Rules | None, str]:
+        """The rules, None where there is no file of them, and what is wrong with it; empty: nothing."""
+        file = self.rules_file
+        if not file.is_file():
+            return None, ""
+        kept = self._rules.setdefault(file, _Kept(lambda: read_rules(file), None))
+        return kept.read(file)
+
+    def firing(self) -> tuple[Firing, ...]:
+        """What goes on now and was decided to be told of, the worst and then the newest first."""
+        incidents = self.state()[0].incidents
+        if not any(each.state == "firing" for each in incidents):
+            return ()
+        rules, _ = self.rules()
+        by_name = {} if rules is None else {rule.name: rule for rule in rules.rules}
+        found = [
+            Firing(incident=each, rule=by_name.get(each.rule)) for each in incidents if each.state == "firing"
+        ]
+        return tuple(sorted(found, key=lambda each: (-_rank(each.rule), -each.incident.since_ms)))
+
+
+class _Kept(Generic[T]):
+    """What a file says, read again when the file changed. With a mistake in it, what it said before."""
+
+    def __init__(self, read: Callable[[], T], nothing: T) -> None:
+        self._read = read
+        self._lock = threading.Lock()
+        self._nothing = self._value = nothing
+        self._trouble = ""
+        self._stamp: object = None
+
+    def read(self, file: Path) -> tuple[T, str]:
+        try:
+            told = file.stat()
+            stamp: object = (told.st_mtime_ns, told.st_size, told.st_ino)
+        except OSError:
+            return self._nothing, ""
+        with self._lock:
+            if stamp != self._stamp:
+                self._stamp = stamp
+                try:
+                    self._value, self._trouble = self._read(), ""
+                except CallscopeError as error:
+                    self._trouble = str(error)
+            return self._value, self._trouble
+
+
+def _rank(rule: Rule | None) -> int:
+    return len(SEVERITIES) if rule is None else SEVERITIES.index(rule.severity)

@@ -1,0 +1,80 @@
+"""An agent in jobs of LiveKit's own server, without a LiveKit: ``python job_agent.py EXECUTOR FOLDER FATE...``.
+
+EXECUTOR is ``thread`` or ``process``. Each FATE is a job, one after the other, in a room of that name: ``ends`` (the
+job is shut down with a reason) or ``dies`` (its process is killed between two turns). The caller types. FOLDER is for
+the signs that jobs give of their ends.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import openai as sdk
+from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobExecutorType
+from livekit.plugins import openai
+
+from callscope.adapters.livekit import on_session_end, record
+
+SHUTDOWN: str = "the shift is over"
+BLOCKED_SECONDS: float = 0.6
+
+
+async def entrypoint(ctx: JobContext) -> None:
+    """Two turns; between them what the job's fate says."""
+    web = sdk.DefaultAsyncHttpxClient(verify=False)
+    client = sdk.AsyncClient(base_url=os.environ["OFFLINE_MODELS"], api_key="none", max_retries=0, http_client=web)
+    session = AgentSession(llm=openai.LLM(model="gpt-4.1-mini", client=client), vad=None, turn_detection=None)
+    record(session, ctx, labels={"agent_version": "2.4"})
+    ctx.add_shutdown_callback(_tell_the_end)
+    await session.start(Agent(instructions="Answer in one sentence."))
+    await session.run(user_input="Are you open today?")
+    if ctx.job.room.name == "dies":
+        await asyncio.sleep(0.1)  # ten times as long as a row waits to be written
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(BLOCKED_SECONDS)  # noqa: ASYNC251 -- this is what is to be found out
+    await session.run(user_input="And tomorrow?")
+    ctx.shutdown(reason=SHUTDOWN)
+
+
+async def _tell_the_end() -> None:
+    await asyncio.sleep(0.3)  # the callbacks of a job run side by side, and those of others are to be done
+    sign = Path(os.environ["OFFLINE_FOLDER"]) / "over"
+    await asyncio.to_thread(sign.touch)
+
+
+async def main(executor: str, folder: Path, fates: list[str]) -> None:
+    """Serve the jobs, and leave when the last one is over."""
+    from model_server import Answer, ModelServer
+
+    server = AgentServer(
+        job_executor_type=JobExecutorType(executor),
+        num_idle_processes=0,
+        host="127.0.0.1",
+        port=0,
+        load_fnc=lambda: 0.0,
+    )
+    server.rtc_session(entrypoint, on_session_end=on_session_end)
+    answers = [Answer(text="Yes, until six."), Answer(text="Tomorrow, too."), Answer(text="Yes, until six.")]
+    async with ModelServer(answers).serving() as models:
+        os.environ["OFFLINE_MODELS"] = models.base_url
+        started = asyncio.Event()
+        server.on("worker_started", started.set)
+        running = asyncio.create_task(server.run(unregistered=True))
+        await started.wait()
+        for fate in fates:
+            await server.simulate_job(fate, fake_job=True)
+            while server.active_jobs and not await asyncio.to_thread((folder / "over").exists):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            await asyncio.to_thread((folder / "over").unlink, missing_ok=True)
+        if fates[-1] == "dies":
+            os._exit(0)  # what the job's process left is all that there is; the server would wait for it
+        await server.aclose()
+        await running
+
+
+if __name__ == "__main__":
+    os.environ["OFFLINE_FOLDER"] = sys.argv[2]
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:]))
