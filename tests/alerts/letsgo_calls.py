@@ -34,7 +34,7 @@ class Day(NamedTuple):
 
     @property
     def begins_ms(self) -> int:
-        return (self.date - _EPOCH).days * DAY_MS
+        return int((self.date - _EPOCH).days * DAY_MS)
 
 
 def days() -> list[Day]:

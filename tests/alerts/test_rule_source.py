@@ -62,18 +62,19 @@ targets = []
 def test_a_threshold_is_written_in_the_unit_of_its_kind(text: str, value: float, unit: str) -> None:
     found = rule(text)
 
-    assert (found.threshold, found.unit) == (pytest.approx(value), unit)
+    assert found.threshold == pytest.approx(value)
+    assert found.unit == unit
 
 
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
         ('kind = "eror_rate"', 4, 'unknown kind "eror_rate": did you mean "error_rate"?'),
-        ('kind = "error_rate"', 2, '"threshold" is missing in [[rule]]: write "5%" or 3, or compare with what is usual'),
+        ('kind = "error_rate"', 2, '"threshold" is missing in [[rule]]: write "5%" or 3, or compare with what'),
         ('kind = "cost"\nthreshold = "5%"', 5, 'is cost of all calls: write "20" or "$0.50", in quotes'),
         ('kind = "cost"\nthreshold = 0.5', 5, "write"),
         ('kind = "error_rate"\nthreshold = "120%"', 5, "cannot be more than 100 %"),
-        ('kind = "error_rate"\nthreshhold = "5%"', 5, 'unknown key "threshhold" in [[rule]]: did you mean "threshold"'),
+        ('kind = "error_rate"\nthreshhold = "5%"', 5, 'unknown key "threshhold" in [[rule]]: did you mean "thr'),
         ('kind = "latency"\nthreshold = "2s"\nwindow = "1 hour"', 6, '"window" must be a length of time in quotes'),
         ('kind = "latency"\nthreshold = "2s"\nwhere = "agnet:desk"', 6, 'unknown field "agnet": did you mean agent?'),
         ('kind = "latency"\nthreshold = "2s"\nwhere = "failed since:7d"', 6, 'must not say a time: that is "win'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ class Kept(msgspec.Struct, frozen=True):
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The facts of all events of a type."""
         return [event["data"] for event in self.events if event["type"] == kind]
+
+    def moments(self, kind: str) -> list[float]:
+        """The Unix milliseconds of all events of a type."""
+        told = [event["ts"] for event in self.events if event["type"] == kind]
+        return [datetime.fromisoformat(at).timestamp() * 1000 for at in told]
 
     def types(self) -> list[str]:
         """The types of all events, in order."""

@@ -16,8 +16,10 @@ from callscope.recorder.guard import log
 pytestmark = pytest.mark.e2e
 
 CLOSE_MS = 300
-"""How far a wait may be from the caller's own clock: voice activity detection finds the edges of words a tenth of a
-second late or early. To it comes how late the caller's own clock was, where the machine is busy."""
+"""How far a moment may be from the caller's own clock: voice activity detection finds the edges of words a tenth of a
+second late or early."""
+KEPT_UP_MS = 60
+"""A caller whose clock was no more behind than this was on a machine that kept up with the sound."""
 
 Calls = dict[str, tuple[Truth, Kept]]
 
@@ -71,8 +73,16 @@ def test_a_wait_is_what_the_caller_waited(calls: Calls, name: str, lines: int) -
     truth, kept = calls[name]
     waits = [turn["latency"]["response_ms"] for turn in kept.turns if turn["latency"]]
     assert len(waits) == lines
-    close_ms = CLOSE_MS + truth.late_ms
-    assert waits == [pytest.approx(truth.wait_ms(place), abs=close_ms) for place in range(lines)]
+    for place, wait_ms in enumerate(waits):
+        ended_ms = truth.said[place].stopped_at_ms
+        heard_ms = min(each.started_at_ms for each in truth.heard if each.started_at_ms > ended_ms)
+        told_ms = min(kept.moments("agent_started_speaking"), key=lambda at_ms: abs(at_ms - heard_ms))
+        assert told_ms == pytest.approx(heard_ms, abs=CLOSE_MS + truth.late_ms)
+        spoken_ms = max(at_ms for at_ms in kept.moments("user_stopped_speaking") if at_ms < told_ms)
+        assert wait_ms == pytest.approx(told_ms - spoken_ms, abs=2)
+        assert spoken_ms > ended_ms - CLOSE_MS
+        if truth.late_ms < KEPT_UP_MS:  # else the sound waited to be looked at, and the end of speech is found late
+            assert wait_ms == pytest.approx(heard_ms - ended_ms, abs=CLOSE_MS)
 
 
 def test_the_stages_of_a_wait_add_up_to_it(calls: Calls) -> None:

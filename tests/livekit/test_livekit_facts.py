@@ -6,16 +6,23 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from livekit.agents import Agent, AgentSession, metrics
-from livekit.agents.voice.events import CloseEvent, CloseReason, MetricsCollectedEvent, UserStateChangedEvent
+from livekit.agents.voice.events import (
+    AgentStateChangedEvent,
+    CloseEvent,
+    CloseReason,
+    MetricsCollectedEvent,
+    UserStateChangedEvent,
+)
 from livekit_calls import Kept, kept_calls
+from offline_agent import Ear
 
 from callscope.adapters.livekit import ending, identity, models, record, tools
+from callscope.adapters.livekit.speech import Speech
 from callscope.config import Settings
 from callscope.recorder import current
 from callscope.recorder.logger import CallLogger
@@ -202,10 +209,26 @@ def test_the_callers_edges_are_told_with_the_moments_of_the_sound(tmp_path: Path
             session.emit("user_state_changed", UserStateChangedEvent(old_state=old, new_state=new, created_at=at))
 
     kept = recorded(tmp_path, speaks)
-    edges = [event for event in kept.events if event["type"].startswith("user_st")]
-    began, ended = (datetime.fromisoformat(event["ts"]).timestamp() for event in edges)
-    assert (began, ended) == (pytest.approx(now - 3, abs=0.002), pytest.approx(now - 1, abs=0.002))
-    assert 1000 <= edges[1]["data"]["delay_ms"] < 10_000
+    assert kept.moments("user_started_speaking") == [pytest.approx((now - 3) * 1000, abs=2)]
+    assert kept.moments("user_stopped_speaking") == [pytest.approx((now - 1) * 1000, abs=2)]
+    assert kept.of("user_stopped_speaking")[0]["delay_ms"] >= 1000
+
+
+def test_who_speaks_over_the_agent_interrupts_it_unless_the_session_is_being_closed(tmp_path: Path) -> None:
+    class Stopped:
+        interrupted = True
+
+    def happens(session: AgentSession[Any]) -> None:
+        session.output.audio = Ear()
+        speech = Speech(CallLogger(None).start_call(), session)
+        speech.on_agent_state(AgentStateChangedEvent(old_state="thinking", new_state="speaking"))
+        assert speech.is_cut_off(Stopped()) is False
+        speech.on_user_state(UserStateChangedEvent(old_state="listening", new_state="speaking"))
+        assert speech.is_cut_off(Stopped()) is True
+        session._closing = True
+        assert speech.is_cut_off(Stopped()) is False
+
+    recorded(tmp_path, happens)
 
 
 def test_a_report_is_kept_as_far_as_the_policy_allows(tmp_path: Path) -> None:

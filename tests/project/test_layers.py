@@ -39,7 +39,9 @@ MAY_IMPORT = {
     "exporters": GROUND
     | OUTSIDE
     | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report", "interop"},
-    "importers": GROUND | OUTSIDE | {"config", "model", "timeline", "prices", "redaction", "archive", "interop"},
+    "importers": GROUND
+    | OUTSIDE
+    | {"config", "model", "timeline", "prices", "redaction", "archive", "recorder", "interop"},
     "alerts": GROUND
     | OUTSIDE
     | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"},

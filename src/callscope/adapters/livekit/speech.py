@@ -87,10 +87,8 @@ class Speech:
         """Whether the caller made a sound while the agent was heard."""
         if self.agent_began_ms is None or self.user_began_ms is None:
             return False
-        until_ms = self.agent_ended_ms if self.agent_ended_ms is not None else now_ms()
-        return self.user_began_ms <= until_ms and (
-            self.user_ended_ms is None or self.user_ended_ms > self.agent_began_ms
-        )
+        in_time = self.agent_ended_ms is None or self.user_began_ms <= self.agent_ended_ms
+        return in_time and (self.user_ended_ms is None or self.user_ended_ms > self.agent_began_ms)
 
     def turn_written(self) -> None:
         """The agent's turn is written: the next sound begins another one."""

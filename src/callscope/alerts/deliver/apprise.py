@@ -26,7 +26,7 @@ def send(notice: Notice, target: Filled, *, root: Path) -> None:  # noqa: ARG001
     kind = "success" if notice.state == "resolved" else kinds[notice.severity]
     try:
         arrived = services.notify(title=title(notice), body=text(notice), notify_type=kind, body_format="text")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- services of every kind raise anything; the delivery is tried again
         raise DeliveryError(f"{target.name}: Apprise failed ({type(error).__name__})") from error
     if not arrived:
         raise DeliveryError(f"{target.name}: Apprise could not hand it over; its own log lines say more")
