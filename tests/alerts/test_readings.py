@@ -112,6 +112,15 @@ def test_every_kind_reads_what_it_says(tmp_path: Path) -> None:
     assert rate.holds
 
 
+def test_what_nobody_knows_the_price_of_is_no_cost_of_nothing(tmp_path: Path) -> None:
+    with filled(tmp_path) as db:
+        put(db, at_ms=NOON - MINUTE_MS, cost_usd=None)
+
+    for kind in ("cost", "call_cost"):
+        found = verdict(tmp_path, f'kind = "{kind}"\nthreshold = "1"')
+        assert (found.value, found.holds) == (None, None)
+
+
 def test_a_call_that_goes_on_is_as_long_as_it_is_by_then(tmp_path: Path) -> None:
     with filled(tmp_path) as db:
         put(db, at_ms=NOON - 2 * HOUR_MS, status="in_progress", duration_ms=None)

@@ -23,7 +23,7 @@ def ids(page: Page) -> list[str]:
 
 def test_the_rail_leads_to_each_page(shown: Shown, plain: Page) -> None:
     plain.goto(shown.address + "/calls")
-    for name in ("Overview", "Live", "Calls", "Latency", "Cost", "Errors", "Health"):
+    for name in ("Overview", "Live", "Calls", "Latency", "Cost", "Errors", "Alerts", "Health"):
         plain.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
         expect(plain.get_by_role("heading", level=1)).to_contain_text(name)
         expect(plain.locator("[aria-current=page]")).to_contain_text(name)

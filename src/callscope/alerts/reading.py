@@ -150,9 +150,8 @@ class Past:
     def _cost(self, rule: Rule, at_ms: int) -> Reading:
         since_ms = begins(rule, at_ms)
         calls, nano, unpriced = self._series_of(rule, ("calls", "nano_usd", "unpriced_calls")).sums(since_ms, at_ms)
-        return Reading(
-            at_ms=at_ms, since_ms=since_ms, calls=calls, value=nano / _NANO, n=calls, unpriced=unpriced
-        )
+        value = None if calls and unpriced == calls and not nano else nano / _NANO
+        return Reading(at_ms=at_ms, since_ms=since_ms, calls=calls, value=value, n=calls, unpriced=unpriced)
 
     def _call_cost(self, rule: Rule, at_ms: int) -> Reading:
         since_ms = begins(rule, at_ms)
@@ -232,8 +231,9 @@ class Past:
     def _of_parts(self, rule: Rule, at_ms: int, parts: list[Part]) -> Reading:
         since_ms = begins(rule, at_ms)
         (calls,) = self._series_of(rule, ("calls",)).sums(since_ms, at_ms)
+        value = len(parts) if rule.unit == "count" else None
         return Reading(
-            at_ms=at_ms, since_ms=since_ms, calls=calls, value=len(parts), n=calls, parts=tuple(parts), by_parts=True
+            at_ms=at_ms, since_ms=since_ms, calls=calls, value=value, n=calls, parts=tuple(parts), by_parts=True
         )
 
     def _budget(self, rule: Rule, at_ms: int) -> Reading:

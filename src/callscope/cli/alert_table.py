@@ -13,7 +13,7 @@ from callscope.alerts.incidents import Notice
 from callscope.alerts.reading import Past
 from callscope.alerts.rehearsal import Rehearsal
 from callscope.alerts.rule import Rule, Rules
-from callscope.alerts.store import State
+from callscope.alerts.store import Seen, State
 from callscope.cli.columns import Column, print_fact, print_line, render
 from callscope.model.wire import format_ts
 from callscope.report import figures
@@ -142,7 +142,7 @@ def _listed(rules: Rules, rule: Rule, state: State) -> dict[str, Any]:
         "where": rule.where,
         "unit": rule.unit,
         "threshold": rule.threshold,
-        "state": "firing" if firing else "pending" if incidents else "unseen" if seen is None else "well",
+        "state": "firing" if firing else "pending" if incidents else _calm(seen),
         "value": None if seen is None else seen.value,
         "words": None if seen is None else seen.words,
         "looked": None if seen is None else moment(seen.at_ms),
@@ -151,6 +151,13 @@ def _listed(rules: Rules, rule: Rule, state: State) -> dict[str, Any]:
         "targets": [target.name for target in rules.targets_of(rule)],
         "place": rule.place,
     }
+
+
+def _calm(seen: Seen | None) -> str:
+    """The state of a rule without an incident."""
+    if seen is None:
+        return "unseen"
+    return "unknown" if seen.holds is None else "well"
 
 
 def _limit(rule: Rule) -> str:

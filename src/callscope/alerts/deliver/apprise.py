@@ -24,10 +24,14 @@ def send(notice: Notice, target: Filled, *, root: Path) -> None:  # noqa: ARG001
     services = _services(target)
     kinds = {"info": "info", "warning": "warning", "critical": "failure"}
     kind = "success" if notice.state == "resolved" else kinds[notice.severity]
+    failure: Exception | None = None
+    arrived = False
     try:
-        arrived = services.notify(title=title(notice), body=text(notice), notify_type=kind, body_format="text")
+        arrived = bool(services.notify(title=title(notice), body=text(notice), notify_type=kind, body_format="text"))
     except Exception as error:  # noqa: BLE001 -- services of every kind raise anything; the delivery is tried again
-        raise DeliveryError(f"{target.name}: Apprise failed ({type(error).__name__})") from error
+        failure = error
+    if failure is not None:
+        raise DeliveryError(f"{target.name}: Apprise failed ({type(failure).__name__})") from failure
     if not arrived:
         raise DeliveryError(f"{target.name}: Apprise could not hand it over; its own log lines say more")
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from callscope import config
+from callscope.alerts import standing
 from callscope.archive import listing
 from callscope.cli import options, screen
 from callscope.clock import now_ms
@@ -32,7 +33,11 @@ def command(ctx: click.Context, *, root: str | None, as_json: bool) -> None:
     archive = config.resolve_log_root(root)
     if root is not None and archive is not None:
         listing.require_root(archive)
-    health = examine(archive, recording=own is not None, settings=config.load(), now_ms=now_ms())
+    now = now_ms()
+    health = examine(archive, recording=own is not None, settings=config.load(), now_ms=now)
+    if archive is not None and health.exists:
+        alerting = standing.troubles(archive, rules_file=config.alerts_file(), now_ms=now)
+        health = msgspec.structs.replace(health, troubles=(*health.troubles, *alerting))
     if as_json:
         screen.print_json(document(health))
     else:
