@@ -121,6 +121,14 @@ def test_what_nobody_knows_the_price_of_is_no_cost_of_nothing(tmp_path: Path) ->
         assert (found.value, found.holds) == (None, None)
 
 
+def test_a_call_that_goes_on_is_not_unpriced_yet(tmp_path: Path) -> None:
+    with filled(tmp_path) as db:
+        put(db, at_ms=NOON - MINUTE_MS, cost_usd=None, status="in_progress")
+        put(db, at_ms=NOON - MINUTE_MS)
+
+    assert verdict(tmp_path, 'kind = "unpriced"').holds is False
+
+
 def test_a_call_that_goes_on_is_as_long_as_it_is_by_then(tmp_path: Path) -> None:
     with filled(tmp_path) as db:
         put(db, at_ms=NOON - 2 * HOUR_MS, status="in_progress", duration_ms=None)

@@ -49,7 +49,7 @@ _SHARES: Final[dict[Kind, tuple[str, str]]] = {
     "interruption_rate": ("interruptions", "answered"),
     "completion_rate": ("completed", "ended"),
     "success_rate": ("good", "labelled"),
-    "unpriced": ("unpriced_calls", "calls"),
+    "unpriced": ("over_unpriced", "over"),  # a call is priced at its end
 }
 """What is a share of what."""
 class Past:

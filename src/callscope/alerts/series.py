@@ -38,6 +38,8 @@ OF_CALLS: Final[Mapping[str, str]] = {
     "interruptions": "w.cut_off",
     "nano_usd": "CAST(round(min(ifnull(c.cost_usd, 0), 1e6) * 1e9) AS INTEGER)",
     "unpriced_calls": "(c.cost_usd IS NULL OR c.unpriced > 0)",
+    "over": "c.status <> 'in_progress'",
+    "over_unpriced": "(c.status <> 'in_progress' AND (c.cost_usd IS NULL OR c.unpriced > 0))",
     "lost": "c.lost",
     "started_ms": "c.started_at_ms",
     "length_ms": (

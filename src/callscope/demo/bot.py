@@ -157,13 +157,14 @@ async def _recording(root: Path | None) -> AsyncIterator[Callable[[PipelineWorke
     # Not imported above: a bot that attaches nothing must not need the recorder at all.
     import msgspec  # noqa: PLC0415 -- see the line before
 
-    from callscope import CallLogger, config  # noqa: PLC0415 -- the same
+    from callscope import CallLogger, config, logs  # noqa: PLC0415 -- the same
     from callscope.adapters.pipecat import CallObserver  # noqa: PLC0415 -- the same
 
     settings = config.load()
     if settings.prices is None:
         settings = msgspec.structs.replace(settings, prices=str(_PRICES))
     call_logger = CallLogger(root, settings=settings)
+    lines = logs.configure(console=False, directory=root / "logs", settings=settings)
 
     def attach(worker: PipelineWorker, call_id: str, scenario: Scenario) -> None:
         worker.add_observer(
@@ -180,6 +181,7 @@ async def _recording(root: Path | None) -> AsyncIterator[Callable[[PipelineWorke
         yield attach
     finally:
         await call_logger.aclose()
+        lines.close()
 
 
 def main() -> None:

@@ -61,6 +61,10 @@ class LlmServer:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             path, headers = _parse(head)
+            if not head.startswith("POST "):  # a client that looks which models there are
+                _write_json(writer, 404, {"error": {"message": "there is no such page", "code": "not_found"}})
+                await writer.drain()
+                return
             body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))))
             call_id = path.strip("/").split("/")[0]
             key = headers.get("authorization", "").removeprefix("Bearer ")
@@ -178,7 +182,7 @@ def _parse(head: str) -> tuple[str, Mapping[str, str]]:
 
 
 def _write_head(writer: asyncio.StreamWriter, status: int, content_type: str) -> None:
-    reason = "OK" if status == 200 else "Unauthorized"  # noqa: PLR2004 -- the two that the script knows
+    reason = {200: "OK", 401: "Unauthorized"}.get(status, "Not Found")
     head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nConnection: close\r\n\r\n"
     writer.write(head.encode("latin-1"))
 

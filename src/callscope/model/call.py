@@ -8,6 +8,9 @@ import msgspec
 
 SCHEMA_VERSION: Final = "1.0"
 
+TEXT_MODE: Final = "text"
+"""The ``provider_mode`` of a call without sound: typed."""
+
 IN_PROGRESS: Final = "in_progress"
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"

@@ -118,8 +118,8 @@ class CallFile:
     def update(self, fields: dict[str, Any]) -> None:
         """Take what became known of the call."""
         self.about.update(fields)
-        if self._watch is not None and self.about.has_framework:
-            self._watch.reports_sound = True
+        if self._watch is not None:
+            self._watch.reports_sound = self.about.reports_sound
 
     def missing(self, event: Event, now_ns: int) -> list[Silence]:
         """What should have been heard before this event and was not; ``now_ns`` is of the monotonic clock."""
@@ -241,5 +241,5 @@ class CallFile:
             self._watch = SilenceWatch(
                 started_at_ms=self._started_at_ms,
                 limit_ms=self._silence_seconds * 1000,
-                reports_sound=self.about.has_framework,
+                reports_sound=self.about.reports_sound,
             )

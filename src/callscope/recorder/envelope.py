@@ -100,9 +100,9 @@ class Envelope:
         return self._fields.get("direction") or None
 
     @property
-    def has_framework(self) -> bool:
-        """Whether a framework runs the agent: its adapter reports what is heard."""
-        return bool(self._fields.get("framework"))
+    def reports_sound(self) -> bool:
+        """Whether a framework runs the agent, whose adapter reports what is heard; a typed call has no sound."""
+        return bool(self._fields.get("framework")) and self._fields.get("provider_mode") != words.TEXT_MODE
 
     def described(self) -> dict[str, Any]:
         """What a call is, for who is told of its start: as it is written, without the parties."""

@@ -9,6 +9,7 @@ import msgspec
 
 from callscope.model import event as events
 from callscope.model import exchange as stages
+from callscope.model.call import TEXT_MODE
 from callscope.model.event import SILENCE
 from callscope.timeline.fold import Fold
 from callscope.timeline.outcome import Facts, describe_error
@@ -171,7 +172,9 @@ def fold_whole(
             events,
             started_at_ms=call_started_at_ms,
             ended_at_ms=call_ended_at_ms,
-            reports_sound=call is not None and call.callscope.get("framework") is not None,
+            reports_sound=call is not None
+            and call.callscope.get("framework") is not None
+            and call.provider_mode != TEXT_MODE,
         )
     fold = Fold(started_at_ms=call_started_at_ms)
     fold.feed(events)

@@ -1,0 +1,1 @@
+"""What ways in and ways out share: pure translations between others' words and ours."""

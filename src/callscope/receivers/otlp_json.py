@@ -1,0 +1,226 @@
+"""OTLP as JSON: ids in hexadecimal digits, whole numbers as texts or numbers, enumerations as numbers or names."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from callscope.errors import UnreadableError
+from callscope.interop.spans import LogRecord, Point, Span, SpanEvent
+from callscope.model import wire
+from callscope.receivers.decoded import SPAN_DIGITS, TRACE_DIGITS, Decoded, Signal, is_id, moment
+from callscope.receivers.limits import REQUEST_RECORDS, Cutter
+
+_KINDS: Final = {"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
+_CODES: Final = {"STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_DELTA: Final = frozenset({1, "AGGREGATION_TEMPORALITY_DELTA"})
+_PLACES: Final[dict[Signal, tuple[str, str, str]]] = {
+    "traces": ("resourceSpans", "scopeSpans", "spans"),
+    "metrics": ("resourceMetrics", "scopeMetrics", "metrics"),
+    "logs": ("resourceLogs", "scopeLogs", "logRecords"),
+}
+
+
+def decode(signal: Signal, body: bytes) -> Decoded:
+    """The records of a request.
+
+    Raises:
+        UnreadableError: it is no such request.
+    """
+    try:
+        document = wire.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableError(f"the body is no JSON ({error}): send OTLP/JSON") from error
+    outer, middle, inner = _PLACES[signal]
+    if not isinstance(document, dict) or not isinstance(document.get(outer, []), list):
+        raise UnreadableError(f"the body is no OTLP/JSON of {signal}: it has no list {outer}")
+    decoded = Decoded(records=[])
+    for group in _objects(document.get(outer)):
+        cutter = Cutter()
+        resource = _attributes(_dict(group.get("resource")).get("attributes"), cutter)
+        for part in _objects(group.get(middle)):
+            scope = _dict(part.get("scope"))
+            where = cutter.name(scope.get("name")), cutter.name(scope.get("version"))
+            for each in _objects(part.get(inner)):
+                if len(decoded.records) >= REQUEST_RECORDS:
+                    decoded.reject(f"a request may hold {REQUEST_RECORDS} records")
+                elif signal == "traces":
+                    _span(decoded, each, where, resource)
+                elif signal == "metrics":
+                    _points(decoded, each, resource)
+                else:
+                    _log(decoded, each, where[0], resource)
+    return decoded
+
+
+def _span(decoded: Decoded, told: dict[str, Any], where: tuple[str, str], resource: dict[str, Any]) -> None:
+    cutter = Cutter()
+    trace_id, span_id = _id(told.get("traceId"), TRACE_DIGITS), _id(told.get("spanId"), SPAN_DIGITS)
+    start_ns, end_ns = moment(told.get("startTimeUnixNano")), moment(told.get("endTimeUnixNano"))
+    if trace_id is None or span_id is None:
+        decoded.reject("a span has no traceId of 32 or no spanId of 16 hexadecimal digits")
+        return
+    if start_ns is None or end_ns is None:
+        decoded.reject(f"span {span_id} has no startTimeUnixNano or no endTimeUnixNano")
+        return
+    status = _dict(told.get("status"))
+    events = [
+        SpanEvent(
+            name=cutter.name(each.get("name")),
+            at_ns=moment(each.get("timeUnixNano")) or start_ns,
+            attributes=_attributes(each.get("attributes"), cutter),
+        )
+        for each in cutter.events(list(_objects(told.get("events"))))
+    ]
+    decoded.records.append(
+        Span(
+            trace_id=trace_id,
+            span_id=span_id,
+            parent_id=_id(told.get("parentSpanId"), SPAN_DIGITS),
+            name=cutter.name(told.get("name")),
+            scope=where[0],
+            scope_version=where[1],
+            kind=_kind(told.get("kind")),
+            start_ns=start_ns,
+            end_ns=end_ns,
+            status=_code(status.get("code")),
+            status_message=cutter.text(_text(status.get("message"))),
+            attributes=_attributes(told.get("attributes"), cutter),
+            events=tuple(events),
+            links=tuple(_links(told.get("links"), cutter)),
+            resource=resource,
+            cut=cutter.cut,
+        )
+    )
+
+
+def _points(decoded: Decoded, told: dict[str, Any], resource: dict[str, Any]) -> None:
+    cutter = Cutter()
+    name = cutter.name(told.get("name"))
+    for kind in ("sum", "gauge", "histogram"):
+        shape = _dict(told.get(kind))
+        for each in _objects(shape.get("dataPoints")):
+            value = _number(each.get("asDouble", each.get("asInt", each.get("sum"))))
+            if not name or value is None:
+                continue  # a histogram without a sum, and kinds of points that tell no sum
+            decoded.records.append(
+                Point(
+                    name=name,
+                    value=value,
+                    unit=cutter.name(told.get("unit")),
+                    start_ns=moment(each.get("startTimeUnixNano")) or 0,
+                    at_ns=moment(each.get("timeUnixNano")) or 0,
+                    is_delta=shape.get("aggregationTemporality") in _DELTA,
+                    attributes=_attributes(each.get("attributes"), cutter),
+                    resource=resource,
+                )
+            )
+
+
+def _log(decoded: Decoded, told: dict[str, Any], scope: str, resource: dict[str, Any]) -> None:
+    cutter = Cutter()
+    at_ns = moment(told.get("timeUnixNano")) or moment(told.get("observedTimeUnixNano"))
+    severity = told.get("severityNumber")
+    decoded.records.append(
+        LogRecord(
+            at_ns=at_ns or 0,
+            body=_value(told.get("body"), cutter, 0),
+            severity=severity if type(severity) is int else 0,
+            scope=scope,
+            attributes=_attributes(told.get("attributes"), cutter),
+            trace_id=_id(told.get("traceId"), TRACE_DIGITS),
+            span_id=_id(told.get("spanId"), SPAN_DIGITS),
+            resource=resource,
+        )
+    )
+
+
+def _attributes(told: object, cutter: Cutter) -> dict[str, Any]:
+    return {
+        cutter.name(each.get("key")): _value(each.get("value"), cutter, 0)
+        for each in cutter.attributes(list(_objects(told)))
+    }
+
+
+def _value(told: object, cutter: Cutter, depth: int) -> Any:
+    """What stands in an ``AnyValue``."""
+    value = _dict(told)
+    if cutter.is_too_deep(depth):
+        return None
+    for name in ("stringValue", "bytesValue"):
+        if isinstance(value.get(name), str):
+            return cutter.text(value[name])
+    if isinstance(value.get("boolValue"), bool):
+        return value["boolValue"]
+    for name in ("intValue", "doubleValue"):
+        if name in value:
+            return _number(value[name])
+    if "arrayValue" in value:
+        items = cutter.some(list(_objects(_dict(value["arrayValue"]).get("values"))))
+        return [_value(each, cutter, depth + 1) for each in items]
+    if "kvlistValue" in value:
+        pairs = cutter.some(list(_objects(_dict(value["kvlistValue"]).get("values"))))
+        return {cutter.name(each.get("key")): _value(each.get("value"), cutter, depth + 1) for each in pairs}
+    return None
+
+
+def _links(told: object, cutter: Cutter) -> Iterator[str]:
+    for each in cutter.events(list(_objects(told))):
+        trace_id, span_id = _id(each.get("traceId"), TRACE_DIGITS), _id(each.get("spanId"), SPAN_DIGITS)
+        if trace_id is not None and span_id is not None:
+            yield f"{trace_id}:{span_id}"
+
+
+def _id(value: object, digits: int) -> str | None:
+    """An id as hexadecimal digits; base64, which protobuf's own JSON has instead, is read, too."""
+    if not isinstance(value, str):
+        return None
+    if len(value) != digits and len(value) <= digits:
+        try:
+            value = base64.b64decode(value, validate=True).hex()
+        except (binascii.Error, ValueError):
+            return None
+    value = value.lower()
+    return value if is_id(value, digits) else None
+
+
+def _number(value: object) -> float | None:
+    """A finite number, also from its text."""
+    if isinstance(value, str):
+        try:
+            value = int(value) if len(value) < 20 else None  # noqa: PLR2004 -- of 64 bits
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e300 < value < 1e300:  # noqa: PLR2004 -- finite
+        return None
+    return value
+
+
+def _kind(value: object) -> int:
+    if isinstance(value, str):
+        return _KINDS.get(value.removeprefix("SPAN_KIND_"), 0)
+    return value if type(value) is int and 0 <= value <= len(_KINDS) else 0
+
+
+def _code(value: object) -> int:
+    if isinstance(value, str):
+        return _CODES.get(value, 0)
+    return value if type(value) is int and value in _CODES.values() else 0
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> Iterator[dict[str, Any]]:
+    for each in value if isinstance(value, list) else ():
+        if isinstance(each, dict):
+            yield each
