@@ -13,7 +13,10 @@ from callscope.model.call import IN_PROGRESS, Call
 from callscope.model.wire import LAST_MS, format_ts
 from callscope.report import figures
 from callscope.report.safe_text import clean, clean_lines
+from callscope.timeline import sentence
 
+_OF_CALLS: Final = "callscope.call"
+"""The logger of what happened in calls: its lines are told as sentences."""
 MARGIN_MS: Final = 3_600_000
 """How long before a call's start and after its end its lines are looked for: an id may come again on another day."""
 _NOT_SHOWN: Final = ("source", "process", "thread")
@@ -44,6 +47,10 @@ class ShownLine(NamedTuple):
 def shown(line: LogLine) -> ShownLine:
     """A line as it is shown."""
     row = row_of(line)
+    event, data = line.event, row.get("data")
+    if line.logger == _OF_CALLS and isinstance(data, dict):
+        event = sentence.of(event, data)
+        row = {key: value for key, value in row.items() if key != "data"}
     head, stack = exception_of(row)
     facts = facts_of({key: value for key, value in row.items() if key not in _NOT_SHOWN})
     if head and not stack:
@@ -53,7 +60,7 @@ def shown(line: LogLine) -> ShownLine:
         level=level_of(line),
         logger=clean(line.logger),
         call_id=clean(line.call_id),
-        text=_short(clean(line.event), _LONGEST_EVENT) or figures.UNKNOWN,
+        text=_short(clean(event), _LONGEST_EVENT) or figures.UNKNOWN,
         facts=tuple((clean(key), _value(value)) for key, value in facts if value not in _EMPTY),
         stack=tuple(clean_lines(stack[:_LONGEST_STACK]).split("\n")) if stack else (),
     )
