@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-index bench-web bench-prices clean
+.PHONY: demo test test-js check bench bench-index bench-web bench-prices clean
 
 demo: $(INSTALLED)
 	@$(BIN)/callscope demo
@@ -15,6 +15,10 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	@scripts/test
+
+# The writer for Node; needs Node 20 or newer and nothing else.
+test-js:
+	@cd js && node --test test/*.test.js
 
 check: $(INSTALLED)
 	@scripts/check

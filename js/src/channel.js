@@ -14,6 +14,7 @@ export const REASONS = [
   "buffer_full", "closed", "disk_full", "file_too_large", "invalid", "io_error", "permission", "writer_failed",
 ];
 
+const BYTES = 8;
 const WRITTEN = 0;
 const FLUSHED = 1;
 const LOST = 2;
@@ -21,9 +22,19 @@ const LOST = 2;
 /** Counters in memory that both threads see; each is exact at every moment. */
 export class Ledger {
   /** @param {SharedArrayBuffer} memory of an existing ledger; a new one when left out */
-  constructor(memory = new SharedArrayBuffer(4 * (LOST + REASONS.length) + 4)) {
+  constructor(memory = new SharedArrayBuffer(BYTES + 4 * (LOST + REASONS.length))) {
     this.memory = memory;
-    this._counts = new Int32Array(memory);
+    this._bytes = new BigInt64Array(memory, 0, 1);
+    this._counts = new Int32Array(memory, BYTES);
+  }
+
+  /** Characters of content that wait: added to by the caller's thread, taken from by the worker's. */
+  get waiting() {
+    return Number(Atomics.load(this._bytes, 0));
+  }
+
+  weigh(characters) {
+    Atomics.add(this._bytes, 0, BigInt(characters));
   }
 
   get written() {

@@ -27,6 +27,8 @@ export class Envelope {
     this._end = {};
     this._usage = new Map();
     this.endedAtMs = null;
+    /** What the last fatal error says; a call that has one is no completed one. */
+    this.fatal = null;
   }
 
   /** Take what became known; objects are merged, other values replaced. */
@@ -91,6 +93,7 @@ export class Envelope {
     const end = this._end;
     const ended = this.endedAtMs !== null;
     const durationMs = ended ? (end.durationMs ?? this.endedAtMs - this._startedAtMs) : null;
+    const [statusNow, error] = this._outcome();
     const document = {
       schema_version: SCHEMA_VERSION,
       call_id: this._callId,
@@ -98,7 +101,7 @@ export class Envelope {
       started_at: formatTs(this._startedAtMs),
       ended_at: ended ? formatTs(this.endedAtMs) : null,
       duration_ms: durationMs,
-      status: ended ? outcome(end) : "in_progress",
+      status: ended ? statusNow : "in_progress",
       caller: known.caller || "",
       callee: known.callee || "",
       direction: known.direction || "inbound",
@@ -108,7 +111,7 @@ export class Envelope {
       turns: end.turns ?? turns,
       cost: end.cost ?? null,
       latency: end.latency ?? null,
-      error: end.error ?? null,
+      error: ended ? error : null,
     };
     if (end.recordingPath) {
       document.recording_path = end.recordingPath;
@@ -117,7 +120,7 @@ export class Envelope {
       version: VERSION,
       writer: this._writer,
       framework: known.framework,
-      end_reason: end.reason ?? null,
+      end_reason: ended ? end.reason || "the call ended" : null,
       labels: known.labels,
       ...this._usageLines(),
       errors,
@@ -127,6 +130,17 @@ export class Envelope {
       privacy: { phone: this._policy.phone, transcript: this._policy.transcript },
     };
     return document;
+  }
+
+  /** "Completed" is a claim that an error contradicts. */
+  _outcome() {
+    const { status = null, error = null } = this._end;
+    if (status !== null && status !== "completed") {
+      return [status, error];
+    }
+    const fatal = this.fatal === null ? null : `a fatal error ended the conversation: ${this.fatal}`;
+    const why = error ?? fatal;
+    return [why === null ? "completed" : "failed", why];
   }
 
   _usageLines() {
@@ -158,11 +172,6 @@ export function sorted(counts) {
 
 export function sumOf(counts) {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
-
-function outcome(end) {
-  const status = end.status ?? "completed";
-  return status === "completed" && end.error !== null ? "failed" : status;
 }
 
 /** The schema's word for an end; null for one that means nothing. */

@@ -1,8 +1,8 @@
 /**
  * Files on disk: whole documents put in place in one step, rows appended by one write of one line each.
  *
- * Synchronous, because only the worker's thread calls it. Nothing is forced to the platter. Everything that is written is
- * readable by its owner only. See `callscope.archive.replace` and `callscope.archive.append`, which say why.
+ * Synchronous, because only the worker's thread calls it. Nothing is forced to the platter. Everything that is written
+ * is readable by its owner only. See `callscope.archive.replace` and `callscope.archive.append`, which say why.
  */
 
 import { randomBytes } from "node:crypto";

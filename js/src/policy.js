@@ -1,9 +1,9 @@
 /**
  * What of a call may be written: the policy, applied to rows and single values. Pure.
  *
- * Under `full` the counterpart of `callscope.redaction.policy`, to the byte. Under `off` it keeps the same words off the
- * disk and is stricter with the rest: finding personal data inside of ids and numbers takes libraries that this package
- * does not bring, so what could be a phone's or a card's number goes, whatever it is.
+ * Under `full` the counterpart of `callscope.redaction.policy`, to the byte. Under `off` it keeps the same words off
+ * the disk and is stricter with the rest: finding personal data inside of ids and numbers takes libraries that this
+ * package does not bring, so what could be a phone's or a card's number goes, whatever it is.
  */
 
 import { isName, kindOf, measureOf, nestedKindOf } from "./keys.js";

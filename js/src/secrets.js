@@ -58,8 +58,11 @@ const ASSIGNED = new RegExp(
     `(?=[^${NO_VALUE}]{0,99}[0-9]|[^${NO_VALUE}]{16})(?<found>[^${NO_VALUE}]{6,})`,
   "dgi",
 );
-const HEX =
-  /(?<![A-Za-z0-9_-])(?=[0-9]{0,99}[A-Fa-f])(?=[A-Fa-f]{0,99}[0-9])(?<found>[0-9a-f]{32,}|[0-9A-F]{32,})(?![A-Za-z0-9])/dg;
+const HEX = new RegExp(
+  "(?<![A-Za-z0-9_-])(?=[0-9]{0,99}[A-Fa-f])(?=[A-Fa-f]{0,99}[0-9])" +
+    "(?<found>[0-9a-f]{32,}|[0-9A-F]{32,})(?![A-Za-z0-9])",
+  "dg",
+);
 const OPAQUE = new RegExp(
   "(?<![A-Za-z0-9_+/.-])(?!(?:call|chatcmpl|resp|req|msg|run|toolu|item|event|thread)[-_])" +
     "(?=[a-z0-9_-]{0,99}[A-Z])(?=[A-Z0-9_-]{0,99}[a-z])(?=(?:[A-Za-z_-]{0,99}[0-9]){3})(?<found>[A-Za-z0-9_-]{36,})",

@@ -1,4 +1,4 @@
-"""Calls with a bot that keeps logs, in a process of its own; between it and its language model a line that can be cut."""
+"""Calls with a bot that keeps logs, in a process of its own; its line to the language model can be cut."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ from pathlib import Path
 
 import msgspec
 
+from callscope.demo import scenarios
 from callscope.demo.caller import CallHeard, call
 from callscope.demo.llm_server import LlmServer
-from callscope.demo.scenarios import SCENARIOS, Scenario
+from callscope.demo.scenarios import Scenario
 
 BOT = Path(__file__).with_name("logged_bot.py")
+PRICES = {"CALLSCOPE_PRICES": str(Path(scenarios.__file__).with_name("prices.toml"))}
+"""Whoever answers under the name localhost is priced as if OpenAI had."""
+CHOPPY_MS = 1000
+"""A machine that is too busy to carry sound makes other calls of it: gaps in words, callers that give up."""
+TRIES = 3
 READY_SECONDS = 60
 LEAVE_SECONDS = 30
 
@@ -34,8 +40,8 @@ class Line:
         self.hang_after: int | None = None
         """Carry no more of any answer from there on; connections stay open."""
         self.cut = asyncio.Event()
+        self._over = asyncio.Event()
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def carrying(self) -> AsyncIterator[Line]:
@@ -46,14 +52,9 @@ class Line:
             yield self
         finally:
             self._server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._over.set()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        this = asyncio.current_task()
-        assert this is not None
-        self._tasks.add(this)
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.to)
             back = asyncio.create_task(self._answers(far_reader, writer))
@@ -67,7 +68,6 @@ class Line:
             pass  # either side left
         finally:
             writer.close()
-            self._tasks.discard(this)
 
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         carried = 0
@@ -75,7 +75,8 @@ class Line:
             carried += len(data)
             if self.hang_after is not None and carried > self.hang_after:
                 self.cut.set()
-                await asyncio.Event().wait()
+                await self._over.wait()
+                return
             if self.reset_after is not None and carried > self.reset_after:
                 self._break(writer)
                 return
@@ -101,8 +102,13 @@ class Run(msgspec.Struct, frozen=True):
     heard: dict[str, CallHeard]
     """By call id."""
 
+    @property
+    def is_smooth(self) -> bool:
+        """Whether the machine carried the sound in time."""
+        return all(each.choppy_ms + each.late_ms < CHOPPY_MS for each in self.heard.values())
 
-async def logged_calls(
+
+async def run_calls(
     root: Path,
     calls: Mapping[str, Scenario],
     *,
@@ -138,11 +144,6 @@ async def logged_calls(
             stderr = (await said).decode()
     assert code == 0, stderr
     return Run(root, b"".join([*first, rest]).decode(), stderr, dict(zip(calls, heard, strict=True)))
-
-
-def scenario(name: str) -> Scenario:
-    """One of the demo's."""
-    return SCENARIOS[name]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -280,6 +280,7 @@ def _words(call: Recorded, field: str) -> list[str]:
         "model": [*(each[2] for each in services), call.model],
         "tool": list(call.tools),
         "event": list(call.events),
+        "silence": [each.removeprefix("silence/") for each in call.events if each.startswith("silence/")],
         "fingerprint": [each.fingerprint for each in call.failures],
         "error": [
             *(part for each in call.failures for part in (each.message, each.exception_type, each.category)),

@@ -80,7 +80,7 @@ def recorded(number: int) -> st.SearchStrategy[Recorded]:
         recorded=st.booleans(),
         labels=st.dictionaries(st.sampled_from(["env", "my team"]), NAMES, max_size=2),
         waits=st.lists(WAITS, max_size=2).map(tuple),
-        events=st.lists(NAMES, max_size=1).map(tuple),
+        events=st.lists(NAMES | NAMES.map("silence/{}".format), max_size=2, unique=True).map(tuple),
         tools=st.dictionaries(NAMES, st.integers(0, 1), max_size=2),
         usage=SERVICES,
         lines=SERVICES,

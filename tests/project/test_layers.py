@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "index": GROUND | OUTSIDE | {"model", "timeline", "prices", "redaction", "query", "archive"},
     "recorder": GROUND | OUTSIDE | {"config", "model", "timeline", "prices", "redaction", "archive"},
     "logs": GROUND | OUTSIDE | {"config", "model", "timeline", "redaction", "archive", "recorder"},
-    "adapters": GROUND | OUTSIDE | {"config", "model", "timeline", "redaction", "recorder", "logs"},
+    "adapters": GROUND | OUTSIDE | {"config", "model", "timeline", "redaction", "recorder", "logs", "interop"},
     "receivers": GROUND
     | OUTSIDE
     | {"config", "model", "timeline", "prices", "redaction", "archive", "recorder", "interop"},

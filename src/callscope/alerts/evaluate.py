@@ -283,7 +283,9 @@ def _words(rule: Rule, reading: Reading) -> str:
     of = f" of {rule.where}" if rule.where else ""
     during = f" in {_window(rule)}"
     if rule.kind == "disk":
-        return f"{value} of the archive's disk is free." if reading.value is not None else "Nobody knows what is free."
+        if reading.value is None:
+            return "What was free on the archive's disk then nobody knows: only a look at the moment itself tells."
+        return f"{value} of the archive's disk is free."
     if rule.kind == "no_calls":
         calls = "No call" if not reading.value else figures.count(int(reading.value), "call")
         return f"{calls}{of}{during}."
@@ -298,9 +300,21 @@ def _words(rule: Rule, reading: Reading) -> str:
     among = f" ({reading.hits:,} of {reading.n:,})" if reading.hits is not None and rule.unit == "share" else ""
     if rule.kind == "latency":
         among = f" (n={reading.n:,})"
+    if reading.value is None and rule.unit == "usd" and reading.unpriced:
+        unpriced = figures.count(reading.unpriced, "call")
+        return f"What {what[:1].lower()}{what[1:]}{of} cost{during} is not known: {unpriced} without a price."
     verb = "took" if rule.kind == "long_call" else "cost" if rule.unit == "usd" else ":"
     head = f"{what}{of}{'' if verb == ':' else ' '}{verb} {value}{among}{during}{bound}"
-    return f"{head}{_than(rule, reading)}."
+    return f"{head}{_than(rule, reading)}{_too_few(rule, reading)}."
+
+
+def _too_few(rule: Rule, reading: Reading) -> str:
+    """Why a value says nothing yet."""
+    if reading.calls < rule.minimum_calls:
+        return f"; {figures.count(reading.calls, 'call')}, and {rule.minimum_calls:,} are needed to tell"
+    if reading.n < _least_answers(rule):
+        return f"; {figures.count(reading.n, 'answer')}, and {_least_answers(rule):,} are needed to tell"
+    return ""
 
 
 def _than(rule: Rule, reading: Reading) -> str:

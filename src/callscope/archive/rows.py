@@ -3,12 +3,13 @@
 Two shapes of turn rows exist. One row a turn: ``role`` and ``text``. One row an exchange, as Patter's SDKs write it:
 ``user_text`` and ``agent_text``; it becomes a caller's turn and the agent's, the first message of a call (an empty
 ``user_text``) only the agent's. ``[interrupted]`` as ``agent_text`` says that the agent was cut off and that nobody
-knows its words.
+knows its words. Such a row has one moment, that of its writing, when the exchange is over: the caller's turn was
+``total_ms`` before it, or earlier, for that is counted from the caller's first sound to the agent's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -39,6 +40,9 @@ _FIELDS: Final = frozenset(
         "agent_text_length",
     }
 )
+_USED: Final = {"stt_audio_seconds": ("stt", "audio_seconds"), "tts_characters": ("tts", "characters")}
+"""What a row of an exchange says of its use of services, whose providers it does not name."""
+_LONGEST_EXCHANGE_MS: Final = 3_600_000
 _ROUNDING_MS: Final = 2
 """A turn's start and its length are rounded each for itself."""
 _EVENT_FIELDS: Final = frozenset({"schema_version", "ts", "type", "data"})
@@ -109,6 +113,15 @@ def unwritten_turn(turns: Sequence[Turn], events: Iterable[Event]) -> Turn | Non
     )
 
 
+def usage_of(turns: Iterable[Turn]) -> Iterator[dict[str, Any]]:
+    """What rows of exchanges say that they used, as the data of ``usage`` events; a 0 is not believed."""
+    for turn in turns:
+        for key, (service, unit) in _USED.items() if turn.extra else ():
+            quantity = number((turn.extra or {}).get(key))
+            if quantity:
+                yield {"service": service, unit: quantity}
+
+
 def whole(value: object) -> int | None:
     """A whole number, also one that a writer left as ``3.0``; None for anything else."""
     if type(value) is int:
@@ -126,7 +139,8 @@ def _exchange(row: dict[str, Any]) -> list[Turn]:
     said, answered = _text(row.get("user_text")), _text(row.get("agent_text"))
     lone = "agent_text" not in row
     if said != "" and (said is not None or "user_text" in row):
-        turns.append(_turn(row, role="user", text=said, length="user_text_length", whole_row=lone))
+        caller = _turn(row, role="user", text=said, length="user_text_length", whole_row=lone)
+        turns.append(caller if lone else msgspec.structs.replace(caller, ts_ms=_caller_moment(row, caller.ts_ms)))
     if not lone:
         cut = answered == INTERRUPTED_TEXT
         text = None if cut else answered
@@ -163,6 +177,14 @@ def _turn(
         duration_ms=number(row.get("duration_ms")),
         extra=extra or None,
     )
+
+
+def _caller_moment(row: dict[str, Any], written_ms: int | None) -> int | None:
+    """When the caller began, in a row of an exchange that was written at its end."""
+    total_ms = number((_object(row.get("latency")) or {}).get("total_ms"))
+    if written_ms is None or total_ms is None or not 0 < total_ms < _LONGEST_EXCHANGE_MS:
+        return written_ms
+    return max(0, written_ms - round(total_ms))
 
 
 def moment(row: dict[str, Any]) -> int | None:

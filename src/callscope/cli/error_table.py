@@ -57,14 +57,13 @@ def _document(line: Line) -> dict[str, Any]:
 
 def _row(cells: Mapping[str, str], widths: Mapping[str, int]) -> str:
     """Numbers to the right, words to the left."""
-    return "".join(
-        f"{cell:{'<' if name in _WORDS else '>'}{widths[name]}}{_GAP}" for name, cell in cells.items()
-    )
+    return "".join(f"{cell:{'<' if name in _WORDS else '>'}{widths[name]}}{_GAP}" for name, cell in cells.items())
 
 
 def _details(group: ErrorGroup, now_ms: int) -> str:
     where = " ".join(clean(part) for part in (group.stage, group.provider, group.exception_type) if part)
     recovered = f"{group.recovered:,} recovered" if group.recovered else ""
     first = f"first {figures.short_moment(group.first_ms, now_ms=now_ms)}"
-    parts = [group.fingerprint[:_SHORT], where, recovered, first, f"e.g. {clean(group.example_call_id)}"]
+    category = clean(group.category or "").replace("_", " ")
+    parts = [group.fingerprint[:_SHORT], category, where, recovered, first, f"e.g. {clean(group.example_call_id)}"]
     return " · ".join(part for part in parts if part)

@@ -15,6 +15,7 @@ import msgspec
 
 from callscope.archive.envelope import day_of
 from callscope.archive.reader import CallRecord
+from callscope.archive.rows import usage_of as rows_usage
 from callscope.archive.spend import CallSpend, call_spend
 from callscope.index import call_waits
 from callscope.index.fingerprint import fingerprint, pattern_of
@@ -283,7 +284,7 @@ def _tools(found: _Events) -> Iterator[Row]:
 
 
 def _usage(record: CallRecord) -> Iterator[_Used]:
-    """As the envelope sums it up; of a call that goes on, and of one that never did, from its events."""
+    """As the envelope sums it up; of a call that goes on, and of one that never did, from its events or its rows."""
     told = record.call.callscope.get("usage")
     lines: dict[tuple[str, str, str], _Used] = {}
     for line in told if isinstance(told, list) else ():
@@ -293,7 +294,8 @@ def _usage(record: CallRecord) -> Iterator[_Used]:
             reports, unreported = _count(line.get("reports")) or 0, _count(line.get("unreported_requests")) or 0
             lines[key] = (*key, reports, unreported, units if isinstance(units, dict) else {})
     if not lines:
-        for summed in sum_usage(event.data for event in record.events if event.type == events.USAGE):
+        told_of = [event.data for event in record.events if event.type == events.USAGE]
+        for summed in sum_usage(told_of or rows_usage(record.turns)):
             key = (_name(summed.service), _name(summed.provider), _name(summed.model))
             lines[key] = (*key, summed.reports, _count(summed.unreported_requests) or 0, summed.units)
     yield from lines.values()

@@ -74,6 +74,20 @@ UNITS: Final[dict[str, Names]] = {
 CHARACTERS: Final[Names] = ("metrics.character_count", "tts.character_count", "callscope.characters")
 AUDIO_SECONDS: Final[Names] = ("metrics.audio_seconds", "callscope.audio_seconds")
 
+MACHINE: Final = frozenset(
+    {
+        *CONVERSATION, *CONVERSATION_IF_NONE, *OPERATION, *PROVIDER, *MODEL, *VOICE, *LANGUAGE, *TOOL_NAME, *TOOL_ID,
+        "openinference.span.kind", "exception.type", "error.type", "gen_ai.output.type", "gen_ai.response.id",
+        "gen_ai.response.finish_reasons", "gen_ai.tool.type", "lk.close_reason", "lk.interruption.source",
+        "lk.agent_label", "lk.previous_agent_label", "lk.speech_id", "lk.generation_id", "lk.parent_generation_id",
+        "lk.eou.source", "lk.eou.outcome", "lk.tts.label", "lk.llm_metrics", "lk.tts_metrics", "lk.agent_name",
+        "lk.old_state", "lk.new_state", "conversation.type", "turn.type", "tool.result_status", "room_id", "job_id",
+        "model_name", "model_provider", "service.name", "service.version", "service.instance.id",
+        "deployment.environment", "deployment.environment.name", "telemetry.sdk.name", "telemetry.sdk.language",
+        "telemetry.sdk.version",
+    }
+)  # fmt: skip
+"""Names whose values are the machinery's own, never what anybody said."""
 _MOST: Final = 10**15
 
 

@@ -81,12 +81,13 @@ PROVIDERS: Final = {
     "aws": "aws.bedrock",
     "bedrock": "aws.bedrock",
     "azure": "azure.ai.openai",
+    "google": "gcp.gen_ai",
     "mistral": "mistral_ai",
     "xai": "x_ai",
 }
 """What the conventions call the providers of language models that we call otherwise."""
-CACHED_BESIDE: Final = frozenset({"anthropic", "claude", "aws", "aws-bedrock", "bedrock", "aws_bedrock", "amazon"})
-"""Providers whose ``input_tokens`` do not hold the cached ones; the others' do."""
+CACHED_BESIDE: Final = ("anthropic", "claude", "amazon", "aws", "bedrock")
+"""How the names of providers begin whose ``input_tokens`` do not hold the cached ones; the others' do."""
 
 # Our own
 

@@ -13,20 +13,22 @@ What they tell, measured against the frames of real calls:
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 
-from callscope.interop import aliases, stages
+from callscope.interop import aliases, messages, stages
 from callscope.interop.spans import Span
 from callscope.interop.told import Told
+from callscope.interop.tree import Tree
 from callscope.model import event as events
 
 _MS: Final = 1000
 _SETTING: Final = frozenset({"llm_setup"})
+_WRITES: Final = ("tts", "llm", "llm_response")
 _CONVERSATION: Final = "conversation"
 _TURN: Final = "turn"
-_STAGES: Final = frozenset({"stt", "tts", "llm"})
 _CONVERSATION_KEYS: Final = frozenset({"conversation.id", "conversation.type"})
 
 
@@ -73,21 +75,22 @@ def _version(spans: list[Span]) -> dict[str, str]:
 
 
 def _turns(spans: list[Span]) -> list[_Turn]:
-    """The turns in their order; work whose turn's span has not come makes one, work outside of turns goes to the next."""
-    by_id = {each.span_id: each for each in spans}
-    held: dict[str, _Turn] = {each.span_id: _Turn(span=each, work=[]) for each in spans if each.name == _TURN}
+    """The turns in order; work whose turn has not come makes one, work outside of turns goes to the next."""
+    tree = Tree(spans)
+    held: dict[str, _Turn] = {each.identity: _Turn(span=each, work=[]) for each in spans if each.name == _TURN}
     loose = []
     for each in spans:
         if each.name in {_TURN, _CONVERSATION} or each.name in _SETTING:
             continue
-        parent = each.parent_id
-        while parent is not None and parent not in held and parent in by_id and by_id[parent].parent_id != parent:
-            parent = by_id[parent].parent_id
-        over = by_id.get(parent or "")
-        if parent is None or (over is not None and over.name == _CONVERSATION):
+        line = [each, *tree.above(each)]
+        over = next((one for one in line if one.name == _TURN), None)
+        top = line[-1]
+        if over is not None:
+            held[over.identity].work.append(each)
+        elif top.name == _CONVERSATION or top.parent_id is None:
             loose.append(each)
         else:
-            held.setdefault(parent, _Turn(work=[])).work.append(each)
+            held.setdefault(f"{top.trace_id}:{top.parent_id}", _Turn(work=[])).work.append(each)
     turns = sorted((each for each in held.values() if each.span or each.work), key=lambda turn: turn.start_ms)
     for span in loose:
         turn = next((each for each in turns if each.span is None or each.span.end_ms >= span.start_ms), None)
@@ -95,7 +98,7 @@ def _turns(spans: list[Span]) -> list[_Turn]:
             turn = _Turn(work=[])
             turns.append(turn)
         turn.work.append(span)
-    for before, _ in zip(turns, turns[1:], strict=False):
+    for before, _ in pairwise(turns):
         before.followed = True
     return turns
 
@@ -109,7 +112,9 @@ def _tell_turn(told: Told, turn: _Turn) -> None:
     span = turn.span
     was_cut = span is not None and turn.followed and span.attributes.get("turn.was_interrupted") is True
     if answered_ms is None or (was_cut and span is not None and answered_ms >= span.end_ms):
-        return  # nobody was heard, or not as far as anybody knows
+        if text is not None:  # generated; whether anybody heard it, nothing tells, or it was cut off before
+            told.turn("assistant", text, turn.named(*_WRITES)[-1].end_ms, heard=None if answered_ms is None else "")
+        return
     told.event(events.AGENT_STARTED_SPEAKING, answered_ms)
     if was_cut and span is not None:
         told.event(events.BARGE_IN, span.end_ms)
@@ -120,6 +125,7 @@ def _tell_turn(told: Told, turn: _Turn) -> None:
 def _tell_caller(told: Told, turn: _Turn, texts: list[Span]) -> float | None:
     """The caller's side; the moment of the caller's last sound, None where nobody told."""
     if not texts:
+        _tell_asked(told, turn)
         return None
     stopped_ms = None
     started_ms: float | None = None
@@ -138,6 +144,16 @@ def _tell_caller(told: Told, turn: _Turn, texts: list[Span]) -> float | None:
     duration_ms = stopped_ms - at_ms if stopped_ms is not None else None
     told.turn("user", text, at_ms, duration_ms=None if duration_ms is None else round(duration_ms))
     return stopped_ms
+
+
+def _tell_asked(told: Told, turn: _Turn) -> None:
+    """The caller's words where the recogniser traces nothing: those that the model was asked with."""
+    texts = [text for each in turn.named("llm") if (text := messages.said_to(each.attributes))]
+    if not texts or turn.span is None:
+        return
+    told.computed.add("caller's words")
+    told.event(events.USER_TURN_STARTED, turn.span.start_ms)
+    told.turn("user", texts[0], turn.span.start_ms)
 
 
 def _tell_work(told: Told, turn: _Turn, texts: list[Span]) -> None:
@@ -197,11 +213,12 @@ def _said(turn: _Turn) -> str | None:
 
 def _answered_ms(told: Told, turn: _Turn, stopped_ms: float | None) -> float | None:
     """The moment at which the caller heard the agent; None where nothing tells of it."""
-    sounds = [sound for each in turn.named("tts") if (sound := stages.first_sound_ms(each)) is not None]
-    sound_ms = min(sounds, default=None)
+    sound_ms = _first_sound_ms(turn)
     attributes = turn.span.attributes if turn.span is not None else {}
     latency_s = aliases.number(attributes, ("turn.user_bot_latency_seconds",))
     if latency_s is None:
+        if not turn.named("tts"):
+            return None
         if sound_ms is not None:
             told.computed.add("agent_started_speaking")
         return sound_ms
@@ -211,3 +228,12 @@ def _answered_ms(told: Told, turn: _Turn, stopped_ms: float | None) -> float | N
         told.computed.add("user_stopped_speaking")
         told.event(events.USER_STOPPED_SPEAKING, sound_ms - latency_s * _MS)
     return sound_ms
+
+
+def _first_sound_ms(turn: _Turn) -> float | None:
+    """The first sound of a turn's synthesis; of a synthesizer that traces nothing, the first word that it was given."""
+    for name in _WRITES:
+        known = [first for each in turn.named(name) if (first := stages.first_sound_ms(each)) is not None]
+        if known:
+            return min(known)
+    return min((each.end_ms for each in turn.named("llm")), default=None)

@@ -122,7 +122,7 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
 Record = Span | Point | LogRecord
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder(Record)
+_DECODER: Final[msgspec.json.Decoder[Record]] = msgspec.json.Decoder(Record)
 
 
 def encode(record: Record) -> bytes:

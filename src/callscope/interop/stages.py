@@ -13,8 +13,23 @@ _MS: Final = 1000
 _NO_TTFT: Final = 1e-9
 
 
-def llm(told: Told, span: Span, *, service: str = "llm", units: dict[str, float] | None = None) -> None:
-    """A request to a language model, or to one that speaks itself (``realtime``)."""
+def llm(
+    told: Told,
+    span: Span,
+    *,
+    service: str = "llm",
+    units: dict[str, float] | None = None,
+    is_told_within: bool = False,
+) -> None:
+    """A request to a language model, or to one that speaks itself (``realtime``).
+
+    Args:
+        told: where it is told.
+        span: the request.
+        service: whose usage it is.
+        units: what it used; None: as its attributes have it.
+        is_told_within: one of its parts tells what failed.
+    """
     facts = who(span)
     told.event(events.LLM_STARTED, span.start_ms, request_id=span.span_id, **facts)
     ttft_s = aliases.number(span.attributes, aliases.TTFT_SECONDS)
@@ -22,7 +37,7 @@ def llm(told: Told, span: Span, *, service: str = "llm", units: dict[str, float]
         first_ms = span.start_ms + ttft_s * _MS
         told.event(events.LLM_FIRST_TOKEN, first_ms, request_id=span.span_id, ttft_ms=round(ttft_s * _MS))
     units = tokens_of(span) if units is None else units
-    failed = told.errors(span, "llm", **facts)
+    failed = not is_told_within and told.errors(span, "llm", **facts)
     told.event(
         events.LLM_STOPPED,
         span.end_ms,
@@ -50,9 +65,7 @@ def tts(told: Told, span: Span, *, text: str | None = None, units: dict[str, flo
         told.event(events.TTS_FIRST_AUDIO, first_ms, request_id=span.span_id, ttfb_ms=ttfb_ms)
     told.errors(span, "tts", **facts)
     seconds = aliases.number(span.attributes, aliases.AUDIO_SECONDS)
-    told.event(
-        events.TTS_STOPPED, span.end_ms, request_id=span.span_id, audio_seconds=seconds, interrupted=interrupted
-    )
+    told.event(events.TTS_STOPPED, span.end_ms, request_id=span.span_id, audio_seconds=seconds, interrupted=interrupted)
     told.usage("tts", span.end_ms, spoken_units(span) if units is None else units, **facts)
 
 
@@ -71,9 +84,7 @@ def stt(told: Told, span: Span, text: str | None, *, at_ms: float | None = None)
     facts = who(span)
     language = aliases.text(span.attributes, aliases.LANGUAGE)
     if text is not None:
-        told.event(
-            events.TRANSCRIPT, span.end_ms if at_ms is None else at_ms, text=text, language=language, **facts
-        )
+        told.event(events.TRANSCRIPT, span.end_ms if at_ms is None else at_ms, text=text, language=language, **facts)
     told.errors(span, "stt", **facts)
     units = tokens_of(span)
     seconds = aliases.number(span.attributes, aliases.AUDIO_SECONDS)

@@ -34,6 +34,7 @@ _EVENTS_FIRST: Final = {
 }
 _USUAL_PLACE: Final = 50
 _TURN_PLACE: Final = 90
+_OWN_PLACE: Final = -1
 _MAX_WORDS: Final = 4_000
 _HOSTS: Final = {
     "api.openai.com": "openai",
@@ -96,8 +97,13 @@ class Told:
         return not self._rows
 
     def rows(self) -> tuple[Row, ...]:
-        """In the order of their moments."""
-        return tuple(row for *_, row in sorted(self._rows, key=lambda each: each[:3]))
+        """In the order of their moments; rows that were told in their own order, in that."""
+        own = [row for _, place, _, row in self._rows if place == _OWN_PLACE]
+        return tuple(own or [row for *_, row in sorted(self._rows, key=lambda each: each[:3])])
+
+    def rows_in_order(self, rows: list[Row]) -> None:
+        """Rows whose order is known already, and that are all there is."""
+        self._rows += [(0, _OWN_PLACE, place, row) for place, row in enumerate(rows)]
 
     def event(self, kind: str, at_ms: float, **data: Any) -> None:
         """Something happened; what is None of it is left out."""

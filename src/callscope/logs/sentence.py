@@ -6,7 +6,7 @@ from typing import Final
 
 from callscope.logs import level as levels
 from callscope.model import event as types
-from callscope.timeline.sentence import CALL_OVER, CALL_STARTED, SILENCE, TURN, Facts, of
+from callscope.timeline.sentence import CALL_OVER, CALL_STARTED, SILENCE, TURN, WITH_SERVICE, Facts, of
 
 __all__ = ["WITH_SERVICE", "level_of", "of"]
 
@@ -24,8 +24,6 @@ _LEVELS: Final = {
         levels.INFO,
     ),
 }  # fmt: skip
-WITH_SERVICE: Final = frozenset({types.ERROR, types.WARNING, types.ERROR_RECOVERED})
-"""Types whose stage and provider are shown beside the sentence."""
 
 
 def level_of(event_type: str, data: Facts) -> int:

@@ -19,7 +19,7 @@ _OF_CALLS: Final = "callscope.call"
 """The logger of what happened in calls: its lines are told as sentences."""
 MARGIN_MS: Final = 3_600_000
 """How long before a call's start and after its end its lines are looked for: an id may come again on another day."""
-_NOT_SHOWN: Final = ("source", "process", "thread")
+_NOT_SHOWN: Final[tuple[str, ...]] = ("source", "process", "thread")
 """Where a line comes from: in the JSON, and found by a pattern."""
 _EMPTY: Final = ("", "{}", "[]")
 _LONGEST: Final = 300
@@ -47,12 +47,13 @@ class ShownLine(NamedTuple):
 def shown(line: LogLine) -> ShownLine:
     """A line as it is shown."""
     row = row_of(line)
-    event, data = line.event, row.get("data")
-    if line.logger == _OF_CALLS and isinstance(data, dict):
-        event = sentence.of(event, data)
-        row = {key: value for key, value in row.items() if key != "data"}
+    event = line.event
     head, stack = exception_of(row)
-    facts = facts_of({key: value for key, value in row.items() if key not in _NOT_SHOWN})
+    hidden = _NOT_SHOWN
+    if line.logger == _OF_CALLS and _is_told(row):
+        event, head = sentence.of(event, _told(row)), ""
+        hidden += ("data",) if line.event in sentence.WITH_SERVICE else ("data", "stage", "provider")
+    facts = facts_of({key: value for key, value in row.items() if key not in hidden})
     if head and not stack:
         facts.append(("exception", head))
     return ShownLine(
@@ -99,6 +100,18 @@ def of_call(call: Call, **more: Any) -> LogQuery:
     until_ms = (call.ended_at_ms or 0) + MARGIN_MS if is_over else LAST_MS + 1
     since_ms, until_ms = max(since_ms, more.pop("since_ms", 0)), min(until_ms, more.pop("until_ms", LAST_MS + 1))
     return LogQuery(call_id=call.call_id, since_ms=since_ms, until_ms=until_ms, **more)
+
+
+def _is_told(row: dict[str, Any]) -> bool:
+    return any(isinstance(row.get(part), dict) for part in ("data", "exception"))
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a line about a call, together again: its service and exception stand beside its ``data``."""
+    facts: dict[str, Any] = {}
+    for part in (row.get("data"), row.get("exception")):
+        facts |= part if isinstance(part, dict) else {}
+    return facts | {name: row[name] for name in ("stage", "provider") if name in row}
 
 
 def _value(value: str) -> str:

@@ -12,6 +12,8 @@ CALL_STARTED: Final = "call_started"
 CALL_OVER: Final = "call_over"
 TURN: Final = "turn"
 SILENCE: Final = "silence"
+WITH_SERVICE: Final = frozenset({types.ERROR, types.WARNING, types.ERROR_RECOVERED})
+"""Types whose stage and provider are shown beside the sentence."""
 
 Facts = Mapping[str, Any]
 
@@ -38,13 +40,24 @@ def _over(data: Facts) -> str:
     about = [
         _seconds(data.get("duration_ms"), "{}"),
         _count(data.get("turns"), "turn"),
-        _dollars(cost, complete=data.get("cost_status") in (None, "priced", "estimated", "not_billed")),
-        f"cost {data['cost_status']}" if data.get("cost_status") not in (None, "priced") else None,
+        *_cost(cost, data.get("cost_status")),
         _seconds(data.get("worst_wait_ms"), "longest wait {}"),
         f"lost {sum(data['lost'].values()):,} rows" if isinstance(data.get("lost"), Mapping) and data["lost"] else None,
         data.get("reason"),
     ]
     return _joined(f"call over: {data.get('status') or 'unknown'}", about)
+
+
+def _cost(usd: object, status: object) -> tuple[str | None, ...]:
+    """What is known of the cost: a sum, how far to trust it; of one that nothing is known of no sum."""
+    if status not in (None, "priced", "estimated", "not_billed") and not usd:
+        return ("cost unpriced" if status == "partial" else f"cost {_plain(status)}",)
+    complete = status in (None, "priced", "estimated", "not_billed")
+    return _dollars(usd, complete=complete), None if status in (None, "priced") else f"cost {_plain(status)}"
+
+
+def _plain(word: object) -> str:
+    return str(word).replace("_", " ")
 
 
 def _ended(data: Facts) -> str:

@@ -23,6 +23,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callscope.errors import CallscopeError, NoIndexError, NotFoundError, SettingError
 from callscope.query.query_error import QueryError
+from callscope.receivers import livekit_routes
+from callscope.receivers import routes as otlp
+from callscope.receivers.livekit import Uploads
 from callscope.web.api import routes as api
 from callscope.web.pages import (
     alerts,
@@ -81,17 +84,24 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create_app(
-    site: Site, *, access: Access | None = None, refreshing: bool = True, watching: bool = True
+    site: Site,
+    *,
+    access: Access | None = None,
+    uploads: Uploads | None = None,
+    refreshing: bool = True,
+    watching: bool = True,
 ) -> Starlette:
     """The dashboard.
 
     Args:
         site: what it shows.
         access: who is answered; None: this machine, by its loopback names.
+        uploads: whose LiveKit agents may send what they record; None: everybody's who is answered without a token.
         refreshing: keep the index up to date while it runs.
         watching: look at the rules of alerts while it does, and tell people.
     """
     site.alerting.is_left_out = not watching
+    door = otlp.Door(site.root)
 
     @contextlib.asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
@@ -100,7 +110,9 @@ def create_app(
             site.refresher.start()
         if refreshing and watching:
             site.watcher.start()
+        door.open()
         yield
+        await to_thread.run_sync(door.close)
         if refreshing and watching:
             site.watcher.stop()
         if refreshing:
@@ -121,6 +133,8 @@ def create_app(
         lifespan=running,
     )
     app.state.site = site
+    app.state.door = door
+    app.state.uploads = uploads or Uploads(is_open=access is None or access.token is None)
     return app
 
 
@@ -144,6 +158,8 @@ def _routes() -> list[BaseRoute]:
     return [
         *pages,
         *api.ROUTES,
+        *otlp.ROUTES,
+        *livekit_routes.ROUTES,
         Route("/theme", _choose_theme, methods=["POST"]),
         Mount("/static", _Static(directory=STATIC)),
     ]

@@ -19,6 +19,8 @@ import uvicorn
 from callscope.clock import now_ms
 from callscope.errors import SettingError
 from callscope.index.index import Index
+from callscope.receivers.livekit import Uploads
+from callscope.receivers.livekit_token import Keys
 from callscope.version import __version__
 from callscope.web.app import create_app
 from callscope.web.safety import Access
@@ -40,6 +42,7 @@ def serve(
     target_ms: int = TARGET_MS,
     rules_file: Path | None = None,
     watching: bool = True,
+    livekit: Keys | None = None,
     ready: Callable[[str], None],
 ) -> None:
     """Answer until SIGINT or SIGTERM.
@@ -54,6 +57,7 @@ def serve(
         target_ms: the wait from which it is trouble.
         rules_file: the rules of alerts; None: where the environment says they are. They need not be there.
         watching: look at them, and tell people.
+        livekit: what LiveKit's agents sign their tokens with; None: they are taken from this machine alone, unchecked.
         ready: told the address once it is listened on; with the token, where one is needed.
 
     Raises:
@@ -71,10 +75,11 @@ def serve(
         any_address=not is_local,
         token=token,
     )
+    uploads = Uploads(keys=livekit, is_open=token is None)
     with Index.open(root, place=place) as index:
         site = Site(root, index, now_ms=now_ms, version=__version__, target_ms=target_ms, rules_file=rules_file)
         config = uvicorn.Config(
-            create_app(site, access=access, watching=watching),
+            create_app(site, access=access, uploads=uploads, watching=watching),
             log_level="warning",
             access_log=False,
             server_header=False,

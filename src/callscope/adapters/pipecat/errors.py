@@ -30,6 +30,9 @@ _NO_SOUND: Final = "completed with no audio"
 _STACK_FRAMES: Final = 24
 _CHAIN: Final = 4
 _MAX_TEXT: Final = 8_000
+"""Characters of a message, from its beginning, and of a stack, to its end: the newest exception is what was raised."""
+_CAUSE: Final = "The above exception was the direct cause of the following exception:"
+_MEANWHILE: Final = "During handling of the above exception, another exception occurred:"
 
 
 class _Failure:
@@ -96,7 +99,7 @@ class Errors:
             "message": message,
             "category": category,
             "exception_type": type(exception).__name__ if exception else None,
-            "stack": redact_secrets(_stack(chain))[:_MAX_TEXT] if chain else None,
+            "stack": redact_secrets(_stack(chain))[-_MAX_TEXT:] if chain else None,
             "stage": stage,
             **service.facts(),
             "fatal": fatal or None,
@@ -140,10 +143,15 @@ def _chain(exception: BaseException | None) -> list[BaseException]:
 def _stack(chain: list[BaseException]) -> str:
     """Files, lines and functions, oldest cause first. Source lines are left out: reading them would touch the disk."""
     lines: list[str] = []
+    older: BaseException | None = None
     for exception in reversed(chain):
+        if older is not None:
+            lines += ["", _CAUSE if exception.__cause__ is older else _MEANWHILE, ""]
+        older = exception
         frames = traceback.StackSummary.extract(
             traceback.walk_tb(exception.__traceback__), limit=-_STACK_FRAMES, lookup_lines=False
         )
+        lines += ["Traceback (most recent call last):"] if frames else []
         lines += [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames]
         lines += [f"{type(exception).__name__}: {exception}"]
     return "\n".join(lines)

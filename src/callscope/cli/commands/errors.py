@@ -20,6 +20,7 @@ _LIMIT: Final = 50
 _MOST: Final = 1000
 _DAYS: Final = 7
 """What a state is asked of where no beginning is."""
+_NOTHING_BEFORE: Final = ": no call was recorded in the equally long time before to compare them with"
 _IDLE: Final = {
     "sort": "the commonest group comes first",
     "limit": "--limit says how many groups",
@@ -68,8 +69,9 @@ def command(
         error_table.render(screen.console(), shown, now_ms=now)
     else:
         what = f"{' or '.join(states)} errors" if states else "errors"
+        why = _NOTHING_BEFORE if states and lines and all(line.before is None for line in lines) else ""
         screen.console().print(
-            Text(f"No {what} in {'these' if words or since or until else 'the'} calls of {clean(archive)}"),
+            Text(f"No {what} in {'these' if words or since or until else 'the'} calls of {clean(archive)}{why}"),
             soft_wrap=True,
         )
     if more and not as_json:

@@ -27,6 +27,9 @@ class Answer:
         self.is_played = False
         """The server plays it, and tells when."""
         self.is_done = False
+        """The server said that it is over."""
+        self.is_complete = False
+        """No more of it comes, or is waited for."""
         self.is_started_told = False
         self.is_over = False
         self.cut_ms: float | None = None
@@ -37,7 +40,7 @@ class Answer:
         self.settle_ms = 0.0
         """From then on nobody tells any more how far it was heard."""
         self._items: dict[str, float] = {}
-        self._words: dict[tuple[str, object], list[str]] = {}
+        self._words: dict[tuple[str, str], list[str]] = {}
         self._size = 0
 
     def item(self, item_id: str, *, sound: bool = False) -> None:
@@ -53,13 +56,13 @@ class Answer:
         """How much of its sound comes before that of an item."""
         return self._items.get(item_id, 0.0)
 
-    def word(self, item_id: str, part: object, delta: str) -> None:
+    def word(self, item_id: str, part: str, delta: str) -> None:
         """More words of a part."""
         if self._size < _MAX_CHARACTERS:
             self._words.setdefault((item_id, part), []).append(delta)
             self._size += len(delta)
 
-    def said(self, item_id: str, part: object, words: str) -> None:
+    def said(self, item_id: str, part: str, words: str) -> None:
         """All words of a part."""
         self._words[item_id, part] = [words[:_MAX_CHARACTERS]]
 

@@ -181,9 +181,15 @@ def limit(rule: Rule) -> str:
     if rule.threshold is not None:
         said.append(f"{rule.direction.replace('_', ' ')} {in_unit(rule.threshold, rule.unit)}")
     if rule.usual is not None:
-        worse = share(rule.usual.worse_by, 0)
-        said.append(f"{worse} worse than in {length(rule.usual.baseline_ms)} before")
-    return ", ".join(said)
+        said.append(f"{_worse(rule.unit, rule.usual.worse_by)}in {length(rule.usual.baseline_ms)} before")
+    return (" " if rule.unit == "times" else ", ").join(said)
+
+
+def _worse(unit: str, worse_by: float) -> str:
+    if unit == "times":
+        return "the rate "
+    by = f"{100 * worse_by:g} points " if unit == "share" else f"{share(worse_by, 0)} "
+    return f"{by if worse_by else ''}worse than "
 
 
 def length(length_ms: int) -> str:

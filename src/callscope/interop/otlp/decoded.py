@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ Signal = Literal["traces", "metrics", "logs"]
 SIGNALS: Final[tuple[Signal, ...]] = ("traces", "metrics", "logs")
 TRACE_DIGITS: Final = 32
 SPAN_DIGITS: Final = 16
-_HEX: Final = frozenset("0123456789abcdef")
+_ID: Final = re.compile(r"(?!0+\Z)[0-9a-f]+\Z")
 _LAST_NS: Final = 1 << 63
 
 
@@ -33,7 +34,7 @@ class Decoded(msgspec.Struct, kw_only=True):
 
 def is_id(value: str, digits: int) -> bool:
     """Whether a text is an id that is not all zeros."""
-    return len(value) == digits and _HEX.issuperset(value) and any(each != "0" for each in value)
+    return len(value) == digits and _ID.match(value) is not None
 
 
 def moment(value: object) -> int | None:

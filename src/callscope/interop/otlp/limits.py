@@ -49,7 +49,9 @@ class Cutter:
 
     def name(self, value: object) -> str:
         """A name as far as it is kept; empty for what is none."""
-        return value[: self._limits.name_chars] if isinstance(value, str) else ""
+        if not isinstance(value, str):
+            return ""
+        return value if len(value) <= self._limits.name_chars else value[: self._limits.name_chars]
 
     def is_too_deep(self, depth: int) -> bool:
         """Whether what stands here is left out."""

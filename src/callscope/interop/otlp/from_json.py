@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-import msgspec
-
 from callscope.errors import UnreadableError
+from callscope.interop.otlp.decoded import SPAN_DIGITS, TRACE_DIGITS, Decoded, Signal, is_id, moment
+from callscope.interop.otlp.limits import REQUEST_RECORDS, Cutter
 from callscope.interop.spans import LogRecord, Point, Span, SpanEvent
 from callscope.model import wire
-from callscope.receivers.decoded import SPAN_DIGITS, TRACE_DIGITS, Decoded, Signal, is_id, moment
-from callscope.receivers.limits import REQUEST_RECORDS, Cutter
 
 _KINDS: Final = {"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
 _CODES: Final = {"STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
@@ -31,10 +30,7 @@ def decode(signal: Signal, body: bytes) -> Decoded:
     Raises:
         UnreadableError: it is no such request.
     """
-    try:
-        document = wire.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableError(f"the body is no JSON ({error}): send OTLP/JSON") from error
+    document = _document(body)
     outer, middle, inner = _PLACES[signal]
     if not isinstance(document, dict) or not isinstance(document.get(outer, []), list):
         raise UnreadableError(f"the body is no OTLP/JSON of {signal}: it has no list {outer}")
@@ -55,6 +51,18 @@ def decode(signal: Signal, body: bytes) -> Decoded:
                 else:
                     _log(decoded, each, where[0], resource)
     return decoded
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return wire.decode(body)
+    except (ValueError, RecursionError):
+        pass
+    try:  # half a character or NaN in a text of somebody's is no reason to lose the batch
+        value = json.loads(body, parse_constant=lambda _: None)
+        return wire.decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"the body is no JSON ({error}): send OTLP/JSON") from error
 
 
 def _span(decoded: Decoded, told: dict[str, Any], where: tuple[str, str], resource: dict[str, Any]) -> None:
@@ -197,7 +205,7 @@ def _number(value: object) -> float | None:
             return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1e300 < value < 1e300:  # noqa: PLR2004 -- finite
         return None
-    return value
+    return value if isinstance(value, float) or -(2**63) <= value < 2**63 else float(value)
 
 
 def _kind(value: object) -> int:

@@ -7,9 +7,9 @@ import math
 from typing import Any, Final
 
 from callscope.errors import MissingExtraError, UnreadableError
+from callscope.interop.otlp.decoded import SPAN_DIGITS, TRACE_DIGITS, Decoded, Signal, is_id
+from callscope.interop.otlp.limits import REQUEST_RECORDS, Cutter
 from callscope.interop.spans import LogRecord, Point, Span, SpanEvent
-from callscope.receivers.decoded import SPAN_DIGITS, TRACE_DIGITS, Decoded, Signal, is_id
-from callscope.receivers.limits import REQUEST_RECORDS, Cutter
 
 _LAST_NS: Final = 1 << 63
 _DELTA: Final = 1
@@ -25,7 +25,7 @@ def decode(signal: Signal, body: bytes) -> Decoded:
     request = _request(signal)
     try:
         request.ParseFromString(body)
-    except Exception as error:  # noqa: BLE001 -- DecodeError of whichever protobuf there is, and what its C code raises
+    except Exception as error:
         raise UnreadableError(f"the body is no OTLP/protobuf of {signal} ({error})") from error
     decoded = Decoded(records=[])
     outer, middle, inner = {
@@ -106,7 +106,11 @@ def _span(decoded: Decoded, told: Any, where: tuple[str, str], resource: dict[st
                 )
                 for each in cutter.events(told.events)
             ),
-            links=tuple(f"{each.trace_id.hex()}:{each.span_id.hex()}" for each in cutter.events(told.links)),
+            links=tuple(
+                f"{each.trace_id.hex()}:{each.span_id.hex()}"
+                for each in cutter.events(told.links)
+                if is_id(each.trace_id.hex(), TRACE_DIGITS) and is_id(each.span_id.hex(), SPAN_DIGITS)
+            ),
             resource=resource,
             cut=cutter.cut,
         )

@@ -1,0 +1,1 @@
+"""Calls as traces: read, written as OTLP in JSON or protobuf, sent over HTTP, forwarded as they end."""

@@ -1,0 +1,1 @@
+"""Requests of OTLP, as JSON or protobuf, into spans, metric points and log records."""

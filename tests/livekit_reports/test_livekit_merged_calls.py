@@ -1,0 +1,177 @@
+"""A session's traces and what it uploads at its end, in any order, as one call."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from callscope.interop import calls, livekit_upload, spans
+from callscope.interop.livekit_report import ORIGINAL
+from callscope.interop.spans import LogRecord, Record, Span
+from callscope.model.event import Event
+from callscope.model.whole import WholeCall, WholeTurn
+
+SESSIONS = Path(__file__).parent / "sessions"
+MAIN_TRACE = "93b0cd5257df5f51d835db165d737bdf"
+"""Of barge-in; a blocked event loop is told in a trace of its own."""
+STORIES = ("barge-in", "tools")
+
+
+def traces(story: str) -> list[Record]:
+    """The spans of a real session of 1.8.9, without metrics and logs."""
+    return [spans.decode(line) for line in (SESSIONS / f"{story}.spans.jsonl").read_bytes().splitlines()]
+
+
+def summary(story: str) -> dict[str, Any]:
+    """What the same session uploaded: its report without events."""
+    found: dict[str, Any] = json.loads((SESSIONS / f"{story}.report.json").read_text())
+    return found
+
+
+def upload(document: dict[str, Any]) -> LogRecord:
+    return livekit_upload.record_of(document, has_sound=False)
+
+
+def told(records: list[Record]) -> WholeCall:
+    (conversation,) = calls.gathered(records)
+    assert calls.is_ready(conversation)
+    call = calls.tell(conversation)
+    assert call is not None
+    return call
+
+
+def turns(call: WholeCall) -> list[WholeTurn]:
+    return [row for row in call.rows if isinstance(row, WholeTurn)]
+
+
+def facts(call: WholeCall, kind: str) -> list[dict[str, Any]]:
+    return [row.data for row in call.rows if isinstance(row, Event) and row.type == kind]
+
+
+def used(call: WholeCall, service: str) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for data in facts(call, "usage"):
+        if data["service"] == service:
+            total.update({unit: value for unit, value in data.items() if isinstance(value, int | float) and value > 0})
+    return total
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_traces_and_upload_are_one_call_in_whatever_order_they_come(story: str) -> None:
+    records = [*traces(story), upload(summary(story))]
+    first = told(records)
+    for seed in range(5):
+        shuffled = [*records, *random.Random(seed).sample(records, 10)]
+        random.Random(seed).shuffle(shuffled)
+        again = told(shuffled)
+        assert (again.rows, again.end, again.fields, again.source) == (first.rows, first.end, first.fields, first.source)
+    assert first.call_id == summary(story)["room_id"]
+    assert first.source["format"] == calls.FORMAT
+    assert json.loads(first.originals[ORIGINAL]) == summary(story)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_seconds_of_recognition_come_from_the_report_and_nothing_is_counted_twice(story: str) -> None:
+    alone, merged = told(traces(story)), told([*traces(story), upload(summary(story))])
+    assert used(alone, "stt")["audio_seconds"] == 0
+    for line in summary(story)["usage"]:
+        sums = used(merged, line["type"].removesuffix("_usage"))
+        for theirs, ours in (
+            ("input_tokens", "input_tokens"), ("output_tokens", "output_tokens"),
+            ("characters_count", "characters"), ("audio_duration", "audio_seconds"),
+        ):  # fmt: skip
+            assert sums[ours] == pytest.approx(line.get(theirs, 0), abs=0.02)
+
+
+def test_turns_are_those_of_the_traces_with_what_was_generated_and_what_was_heard() -> None:
+    merged = told([*traces("barge-in"), upload(summary("barge-in"))])
+    answer = turns(merged)[1]
+    assert (answer.text or "").endswith("where you can pick it up.")
+    assert (answer.heard, answer.interrupted) == ("Your parcel left our house on Monday, then it", True)
+    assert [turn.role for turn in turns(merged)] == ["user", "assistant", "user", "assistant"]
+
+
+def test_a_tools_result_is_the_reports_and_its_failure_that_of_the_log() -> None:
+    tool = next(each for each in traces("tools") if isinstance(each, Span) and each.attributes.get("gen_ai.tool.name") == "call_driver")
+    line = LogRecord(
+        at_ns=tool.end_ns - 1_000_000,
+        body="exception in a tool",
+        severity=17,
+        attributes={
+            "room_id": summary("tools")["room_id"],
+            "exception.type": "RuntimeError",
+            "exception.message": "the driver's phone is off",
+        },
+    )
+    without = facts(told([*traces("tools"), upload(summary("tools"))]), "tool_result")
+    assert without[1]["message"] == "An internal error occurred"
+    merged = told([*traces("tools"), upload(summary("tools")), line])
+    results = facts(merged, "tool_result")
+    assert results[0]["result"] == {"number": "4711", "places": ["Berlin", "Hamburg"], "late": False}
+    assert (results[1]["outcome"], results[1]["message"]) == ("failed", "the driver's phone is off")
+
+
+def test_the_callers_words_that_no_span_has_are_the_reports() -> None:
+    silent = [
+        msgspec.structs.replace(each, attributes={key: value for key, value in each.attributes.items() if "user" not in key})
+        if isinstance(each, Span)
+        else each
+        for each in traces("barge-in")
+    ]  # fmt: skip
+    assert [turn.text for turn in turns(told(silent)) if turn.role == "user"] == [None, None]
+    merged = told([*silent, upload(summary("barge-in"))])
+    assert [turn.text for turn in turns(merged)] == [turn.text for turn in turns(told([*traces("barge-in"), upload(summary("barge-in"))]))]
+
+
+def test_errors_that_no_span_tells_are_counted_by_the_report() -> None:
+    document = {**summary("barge-in"), "errors": {"llm": 0, "stt": 2, "tts": 0, "realtime": 0, "interruption": 0}}
+    errors = facts(told([*traces("barge-in"), upload(document)]), "error")
+    assert [(data["stage"], data["code"]) for data in errors] == [("stt", "counted")] * 2
+
+
+def test_a_reply_that_nobody_heard_stays_and_is_not_in_the_report() -> None:
+    records = traces("barge-in")
+    unheard = [each for each in records if not (isinstance(each, Span) and each.name == "agent_speaking")]
+    document = summary("barge-in")
+    items = document["chat_history"]["items"]
+    document["chat_history"] = {"items": [item for item in items if item.get("role") != "assistant"]}
+    merged = told([*unheard, upload(document)])
+    assert [turn.heard for turn in turns(merged) if turn.role == "assistant"] == ["", ""]
+
+
+def test_traces_of_before_1_8_are_joined_by_the_job() -> None:
+    document = summary("barge-in")
+
+    def older(each: Record) -> Record:
+        assert isinstance(each, Span)
+        gone = {"gen_ai.conversation.id", "lk.room_sid", "room_id", "job_id"}
+        attributes = {key: value for key, value in each.attributes.items() if key not in gone}
+        if each.name == "agent_session":
+            attributes["lk.job_id"] = document["job_id"]
+        return msgspec.structs.replace(each, attributes=attributes)
+
+    older_traces = [older(each) for each in traces("barge-in") if isinstance(each, Span) and each.trace_id == MAIN_TRACE]
+    merged = told([*older_traces, upload(document)])
+    assert merged.call_id == document["job_id"]
+    assert used(merged, "stt")["audio_seconds"] > 0
+
+
+def test_an_upload_without_traces_is_a_call_and_the_same_call_when_they_come() -> None:
+    alone = told([upload(summary("tools"))])
+    merged = told([upload(summary("tools")), *traces("tools")])
+    assert (alone.source["format"], alone.source["id"]) == (merged.source["format"], merged.source["id"])
+    assert [turn.text for turn in turns(alone)] == [turn.text for turn in turns(merged)]
+    assert alone.source["revision"] < merged.source["revision"]
+
+
+def test_an_upload_that_says_nothing_leaves_the_traces_as_they_are() -> None:
+    alone = told(traces("tools"))
+    for body in (None, "text", {}, {"room_id": summary("tools")["room_id"]}):
+        record = LogRecord(at_ns=1, body=body, scope=livekit_upload.SCOPE, attributes=upload(summary("tools")).attributes)
+        assert told([*traces("tools"), record]).rows == alone.rows
