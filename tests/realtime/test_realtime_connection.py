@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
-from realtime_events import pcm
+from realtime_events import pcm, server
+from realtime_events import session as told
 from realtime_server import ANSWER, PLAYED_MS, Script, playing
+from websockets.sync.server import ServerConnection, serve
 
 from callscope.adapters.openai_realtime import recorded
 from callscope.archive.reader import CallRecord, read_call
@@ -93,6 +97,29 @@ def test_the_connection_is_not_touched_when_recording_is_off() -> None:
     script, recorder = asyncio.run(session(CallLogger(None), noted))
     assert script.took[-1] == "conversation.item.truncate"
     assert recorder.call is None
+
+
+def test_the_synchronous_client_is_recorded_too(tmp_path: Path) -> None:
+    def play(socket: ServerConnection) -> None:
+        socket.send(json.dumps(server("session.created", session=told())))
+        socket.recv()
+
+    logger = CallLogger(tmp_path)
+    with serve(play, "127.0.0.1", 0) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        place = f"ws://127.0.0.1:{listening.socket.getsockname()[1]}/v1"
+        client = openai.OpenAI(api_key="sk-none", websocket_base_url=place)
+        with client, client.realtime.connect(model="gpt-realtime") as connection:
+            with recorded(connection, logger=logger) as recorder:
+                assert connection.recv().type == "session.created"
+                item: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+                connection.conversation.item.create(item=item)
+        listening.shutdown()
+    assert logger.close()
+    assert recorder.call is not None
+    assert recorder.call.path is not None
+    record = read_call(recorder.call.path, now_ms=int(time.time() * 1000))
+    assert (record.call.call_id, [turn.text for turn in record.turns]) == ("sess_1", ["Hi"])
 
 
 def test_what_is_no_connection_is_said_at_once() -> None:

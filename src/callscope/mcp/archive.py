@@ -28,14 +28,10 @@ class Archive:
     """An archive to ask, from any thread.
 
     Args:
-        root: its directory.
-
-    Raises:
-        NotFoundError: there is no such archive.
+        root: its directory, which is there.
     """
 
     def __init__(self, root: Path) -> None:
-        listing.require_root(root)
         self.root = root
         self._index = Index.open(root, place=place_of(root, config.index_place()))
         self._lock = threading.Lock()

@@ -21,6 +21,7 @@ from callscope.archive.replace import FILE_MODE, make_dir
 from callscope.errors import CallscopeError
 from callscope.interop import conversations, spans
 from callscope.interop.spans import Record, Span
+from callscope.receivers.place import SUFFIX, place
 from callscope.receivers.private import fit
 from callscope.redaction.policy import Policy
 
@@ -29,7 +30,6 @@ try:
 except ImportError:  # Windows: whoever starts two receivers of one archive there has their calls told by both
     fcntl = None  # type: ignore[assignment]
 
-_SUFFIX: Final = ".jsonl"
 _LOCK: Final = "lock"
 _MAX_OPEN: Final = 128
 _DIGITS: Final = 32
@@ -59,19 +59,6 @@ def bucket_of(record: Record) -> str | None:
     if names:
         return "n-" + sha256(names[0].encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
     return getattr(record, "trace_id", None)
-
-
-def place(root: Path) -> Path:
-    """The inbox's directory in an archive."""
-    return root / ".callscope" / "received"
-
-
-def holds_anything(root: Path) -> bool:
-    """Whether a run before left something to be told."""
-    try:
-        return any(each.name.endswith(_SUFFIX) for each in os.scandir(place(root)))
-    except OSError:
-        return False
 
 
 class Inbox:
@@ -120,13 +107,13 @@ class Inbox:
 
     def found(self) -> Iterator[Found]:
         """What another run left."""
-        for path in sorted(self._place.glob(f"*{_SUFFIX}")):
+        for path in sorted(self._place.glob(f"*{SUFFIX}")):
             if path.is_symlink() or not path.is_file():
                 continue
             content = path.read_bytes()
             records, unreadable = read_lines(content)
             last_ms = round(path.stat().st_mtime * 1000)
-            yield Found(path.name.removesuffix(_SUFFIX), records, len(content), unreadable, last_ms)
+            yield Found(path.name.removesuffix(SUFFIX), records, len(content), unreadable, last_ms)
 
     def close(self) -> None:
         """Let another process have it."""
@@ -134,7 +121,7 @@ class Inbox:
         os.close(self._lock)
 
     def _path(self, bucket: str) -> Path:
-        return self._place / f"{bucket}{_SUFFIX}"
+        return self._place / f"{bucket}{SUFFIX}"
 
 
 def read_lines(content: bytes) -> tuple[list[Record], int]:

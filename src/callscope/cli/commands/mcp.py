@@ -6,6 +6,7 @@ import signal
 
 import click
 
+from callscope.archive.listing import require_root
 from callscope.cli import options
 
 
@@ -18,6 +19,7 @@ def command(*, root: str | None) -> None:
     of the calls is changed, and nothing is sent anywhere but to the assistant. See docs/mcp.md.
     """
     archive = options.archive(root)
+    require_root(archive)
     from callscope.mcp.server import serve  # noqa: PLC0415 -- takes a second, and an extra
 
     # Ctrl-C would wait for the thread that reads standard input, which waits for a line. There is nothing to save.

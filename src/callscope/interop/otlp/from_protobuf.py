@@ -23,9 +23,11 @@ def decode(signal: Signal, body: bytes) -> Decoded:
         UnreadableError: it is no such request.
     """
     request = _request(signal)
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 -- comes with the extra
+
     try:
         request.ParseFromString(body)
-    except Exception as error:
+    except DecodeError as error:
         raise UnreadableError(f"the body is no OTLP/protobuf of {signal} ({error})") from error
     decoded = Decoded(records=[])
     outer, middle, inner = {

@@ -1,0 +1,22 @@
+"""Where what was received waits until it is over."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+SUFFIX: Final = ".jsonl"
+
+
+def place(root: Path) -> Path:
+    """The inbox's directory in an archive."""
+    return root / ".callscope" / "received"
+
+
+def holds_anything(root: Path) -> bool:
+    """Whether a run before left something to be told."""
+    try:
+        return any(each.name.endswith(SUFFIX) for each in os.scandir(place(root)))
+    except OSError:
+        return False
