@@ -29,7 +29,9 @@ _SINCE_1_8_9 = ("agent_name", "tags", "duration_ms", "user_turns", "errors", "cl
 def report(name: str) -> dict[str, Any]:
     """A real report by its file's name, or one that is derived: ``tools as of 1.4``."""
     story, _, version = name.partition(" as of ")
-    found: dict[str, Any] = json.loads((REPORTS / f"{story}-1.8.9.json" if version else REPORTS / f"{name}.json").read_text())
+    found: dict[str, Any] = json.loads(
+        (REPORTS / f"{story}-1.8.9.json" if version else REPORTS / f"{name}.json").read_text()
+    )
     return as_of(found, version) if version else found
 
 

@@ -21,7 +21,6 @@ import httpx2
 import numpy as np
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from livekit import api
 from livekit.protocol import metrics as livekit_metrics
 from older_reports import report
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -36,8 +35,10 @@ from callscope.receivers.livekit_token import Keys
 from callscope.web.app import create_app
 from callscope.web.safety import Access
 from callscope.web.site import Site
+from livekit import api
 
 KEYS = Keys(key="devkey", secret="a-secret-of-thirty-two-characters")  # noqa: S106 -- of these tests alone
+Files = dict[str, tuple[str, bytes | str, str]]
 RECORDINGS = "/observability/recordings/v0"
 TRACES = "/observability/traces/otlp/v0"
 BEYOND = Access(hosts=frozenset({"127.0.0.1"}), token="a-token-of-the-dashboard")  # noqa: S106 -- as above
@@ -93,13 +94,15 @@ def ogg(seconds: float = 1.0) -> bytes:
     return content.getvalue()
 
 
-def upload(client: TestClient, document: dict[str, Any], *, sound: bytes = b"", **headers: str) -> httpx2.Response:
-    files = {
+def upload(
+    client: TestClient, document: dict[str, Any], headers: dict[str, str] | None = None, *, sound: bytes = b""
+) -> httpx2.Response:
+    files: Files = {
         "header": ("header.binpb", header(document), "application/protobuf"),
         "chat_history": ("chat_history.json", json.dumps(document["chat_history"]), "application/json"),
         **({"audio": ("recording.ogg", sound, "audio/ogg")} if sound else {}),
     }
-    return client.post(RECORDINGS, files=files, headers=headers or token())
+    return client.post(RECORDINGS, files=files, headers=token() if headers is None else headers)
 
 
 def calls(root: Path) -> list[Path]:
@@ -138,6 +141,22 @@ def test_the_same_recording_again_changes_nothing(root: Path) -> None:
     transcript = "transcript.jsonl"
     assert (path / transcript).read_bytes().count(b"\n") == 5
     assert set(before) == {file.name for file in path.iterdir()}
+
+
+def test_agents_before_1_8_9_send_no_summary_and_are_understood(root: Path) -> None:
+    document = report("barge-in-1.8.9")
+    message = livekit_metrics.MetricsRecordingHeader(room_id=document["room_id"], duration=document["duration_ms"])
+    message.start_time.FromMilliseconds(int(document["audio_recording_started_at"] * 1000))
+    files: Files = {
+        "header": ("header.binpb", message.SerializeToString(), "application/protobuf"),
+        "chat_history": ("chat_history.json", json.dumps(document["chat_history"]), "application/json"),
+    }
+    with serving(root) as client:
+        assert client.post(RECORDINGS, files=files).status_code == 200
+    (path,) = calls(root)
+    record = read_call(path, now_ms=now_ms())
+    assert (record.call.call_id, len(record.turns)) == (document["room_id"], 4)
+    assert [turn.interrupted for turn in record.turns] == [False, True, False, False]
 
 
 def test_sound_that_cannot_be_decoded_is_kept_beside_the_call(root: Path) -> None:
@@ -199,7 +218,7 @@ GOOD = {"iss": KEYS.key, "exp": time.time() + 3_600, "observability": {"write": 
 )
 def test_a_token_that_is_not_good_is_refused_with_what_is_wrong(root: Path, authorization: str, why: str) -> None:
     with serving(root, uploads=Uploads(keys=KEYS)) as client:
-        headers = {"Authorization": authorization.encode("utf-8")}
+        headers = {b"Authorization": authorization.encode()}
         answer = client.post(RECORDINGS, content=b"", headers=headers)
     assert answer.status_code == 401
     assert why in answer.text
@@ -208,8 +227,8 @@ def test_a_token_that_is_not_good_is_refused_with_what_is_wrong(root: Path, auth
 
 def test_livekits_own_tokens_are_good(root: Path) -> None:
     with serving(root, uploads=Uploads(keys=KEYS)) as client:
-        assert upload(client, report("tools-1.8.9"), **token()).status_code == 200
-        refused = upload(client, report("tools-1.8.9"), **token(ttl=timedelta(hours=-1)))
+        assert upload(client, report("tools-1.8.9"), token()).status_code == 200
+        refused = upload(client, report("tools-1.8.9"), token(ttl=timedelta(hours=-1)))
     assert refused.status_code == 401
 
 
@@ -224,13 +243,13 @@ def test_beyond_this_machine_nothing_is_taken_without_keys_and_agents_are_told_t
 def test_beyond_this_machine_agents_show_their_own_token_and_not_the_dashboards(root: Path) -> None:
     with serving(root, access=BEYOND, uploads=Uploads(keys=KEYS, is_open=False)) as client:
         assert client.get("/", headers=token()).status_code == 401
-        assert upload(client, report("tools-1.8.9"), **token()).status_code == 200
-        assert upload(client, report("tools-1.8.9"), Authorization=f"Bearer {BEYOND.token}").status_code == 401
+        assert upload(client, report("tools-1.8.9"), token()).status_code == 200
+        assert upload(client, report("tools-1.8.9"), {"Authorization": f"Bearer {BEYOND.token}"}).status_code == 401
 
 
 def test_a_page_of_another_site_cannot_send_a_recording(root: Path) -> None:
     with serving(root) as client:
-        assert upload(client, report("tools-1.8.9"), Origin="https://elsewhere.example").status_code == 403
+        assert upload(client, report("tools-1.8.9"), {"Origin": "https://elsewhere.example"}).status_code == 403
     assert calls(root) == []
 
 
@@ -257,7 +276,8 @@ def form(*parts: tuple[str, bytes]) -> bytes:
         (form(("header", b"\x0b")), FORM, "no protobuf"),
         (form(("header", b"\x0a\x03abc"), ("chat_history", b"{")), FORM, "chat_history is no JSON"),
         (form(("header", b"\x0a\x03abc"), ("chat_history", b"[]")), FORM, "no JSON object"),
-        (form(("header", b"\x0a\x03abc"), ("audio", b"RIFF")), FORM, "no Ogg file"),
+        (form(("header", b"\x0a\x03abc"), ("audio", b"OggS")), FORM, "tells no moment"),
+        (form(("header", b"\x0a\x03abc\x22\x02\x08\x07"), ("audio", b"RIFF")), FORM, "no Ogg file"),
         (form(*(("x", b""),) * 20), FORM, "more than"),
     ],
 )

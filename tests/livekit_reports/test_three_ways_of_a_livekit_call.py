@@ -29,7 +29,7 @@ KEYS = {"LIVEKIT_API_KEY": "devkey", "LIVEKIT_API_SECRET": "a-secret-of-thirty-t
 _NEAR_MS = 60
 
 
-class Ways(msgspec.Struct, frozen=True):
+class Ways(msgspec.Struct, frozen=True, kw_only=True):
     """The three tellings of a call, and what its caller and its models know."""
 
     adapter: CallRecord
@@ -71,9 +71,14 @@ def tell(executor: str, place: Path) -> dict[str, Ways]:
     found = [_by_id(root) for root in (place / "recorded", received, imported)]
     ids = {story: json.loads((folder / f"{story}.json").read_text())["room_id"] for story in STORIES}
     assert [set(each) for each in found] == [set(ids.values())] * 3
+    adapter, insights, reports = found
     return {
         story: Ways(
-            *(each[id_] for each in found), json.loads((folder / f"{story}.truth.json").read_text()), id_ in live
+            adapter=adapter[id_],
+            insights=insights[id_],
+            imported=reports[id_],
+            truth=json.loads((folder / f"{story}.truth.json").read_text()),
+            was_live=id_ in live,
         )
         for story, id_ in ids.items()
     }

@@ -109,11 +109,14 @@ def test_the_synchronous_client_is_recorded_too(tmp_path: Path) -> None:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         place = f"ws://127.0.0.1:{listening.socket.getsockname()[1]}/v1"
         client = openai.OpenAI(api_key="sk-none", websocket_base_url=place)
-        with client, client.realtime.connect(model="gpt-realtime") as connection:
-            with recorded(connection, logger=logger) as recorder:
-                assert connection.recv().type == "session.created"
-                item: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
-                connection.conversation.item.create(item=item)
+        with (
+            client,
+            client.realtime.connect(model="gpt-realtime") as connection,
+            recorded(connection, logger=logger) as recorder,
+        ):
+            assert connection.recv().type == "session.created"
+            item: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}
+            connection.conversation.item.create(item=item)
         listening.shutdown()
     assert logger.close()
     assert recorder.call is not None

@@ -51,6 +51,7 @@ COMMANDS: Final = {
     "import": "Import calls that others recorded: Vapi, Retell, Patter and more.",
     "pack": "Put one call with everything into one file.",
     "unpack": "Take a call out of such a file.",
+    "mcp": "Answer a coding assistant's questions about calls.",
     "demo": "Record real calls, offline, and show them.",
     "pipecat-setup": "Print the path of the file for PIPECAT_SETUP_FILES.",
 }

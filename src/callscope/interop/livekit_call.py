@@ -139,4 +139,3 @@ def _about(report: Report) -> dict[str, Any]:
         "errors": report.document.get("errors"),
     }
     return {name: value for name, value in told.items() if value is not None}
-

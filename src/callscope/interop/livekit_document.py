@@ -95,9 +95,7 @@ class Document:
             "trace id": call.trace_id,
             "error text": call.error or (self._errors.total() or None),
             "telephony provider": call.telephony_provider,
-            "labels": {
-                name for name in call.labels if name not in {"room", "job_id", "agent_name", "tags"}
-            },
+            "labels": {name for name in call.labels if name not in {"room", "job_id", "agent_name", "tags"}},
             "notes": call.callscope.get("notes"),
         }
         return [*(name for name, value in about.items() if value), *self._dropped()]

@@ -205,9 +205,7 @@ class Events:
         if began_ms is None:
             return  # told before, or one whose beginning nobody told
         duration_ms = max(0, round(at_ms - began_ms))
-        self._told.event(
-            events.TOOL_RESULT, at_ms, tool_call_id=call_id, name=name, **told, duration_ms=duration_ms
-        )
+        self._told.event(events.TOOL_RESULT, at_ms, tool_call_id=call_id, name=name, **told, duration_ms=duration_ms)
 
     def _on_error(self, each: dict[str, Any], at_ms: float) -> None:
         error, source = mapping(each.get("error")), mapping(each.get("source"))

@@ -50,7 +50,7 @@ def report_in(records: Iterable[Record]) -> Report | None:
 
 
 def sound_in(records: Iterable[Record]) -> dict[str, Any] | None:
-    """The sound among some records: ``of``, what its report calls the session, and ``started_at_ms``; None: no sound."""
+    """The sound among some records: ``of``, its session's name, and ``started_at_ms``; None when there is none."""
     for each in records:
         if isinstance(each, LogRecord) and is_one(each) and each.attributes.get(_SOUND) is True:
             return {"of": Report(each.body).call_id, "started_at_ms": each.attributes.get(_SOUND_MS)}
@@ -75,5 +75,6 @@ def put_together(summary: object, history: object, header: dict[str, Any]) -> di
         report["duration_ms"] = duration_ms
     if not report.get("audio_recording_started_at") and started_at:
         report["audio_recording_started_at"] = started_at
+    report.setdefault("timestamp", None)
     report["chat_history"] = mapping(history)
     return report

@@ -61,9 +61,7 @@ class Used:
         names = {**_UNITS, **_SPOKEN} if self.service == "realtime" else _UNITS
         told = {ours: aliases.figure(line.get(theirs)) for theirs, ours in names.items()}
         self.units = {
-            unit: round(value, _ROUNDED) if isinstance(value, float) else value
-            for unit, value in told.items()
-            if value
+            unit: round(value, _ROUNDED) if isinstance(value, float) else value for unit, value in told.items() if value
         }
         if named in _CACHE_BESIDE and "input_tokens" in self.units:
             beside = self.units.get("cache_read_input_tokens", 0) + self.units.get("cache_creation_input_tokens", 0)

@@ -35,7 +35,8 @@ tts_started            text went to the synthesizer; request_id*, text_length, p
 tts_first_audio        its first sound came; request_id*, ttfb_ms, leading_silence_ms
 tts_stopped            its last sound came; request_id*, audio_seconds, interrupted
 barge_in               the caller spoke over the agent and the agent stopped; heard_characters,
-                       generated_characters
+                       generated_characters, heard_ms, heard_estimated (a share of the text as large as the
+                       sound's)
 usage                  something billable; service*, provider, model, and units (see `usage`)
 budget                 what was spent crossed a threshold of a budget; budget*: its name, period*, threshold_percent*,
                        spent_usd*, limit_usd*

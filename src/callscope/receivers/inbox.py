@@ -18,10 +18,9 @@ import msgspec
 
 from callscope.archive.append import Appender
 from callscope.archive.replace import FILE_MODE, make_dir
-from callscope.errors import CallscopeError
 from callscope.interop import conversations, spans
 from callscope.interop.spans import Record, Span
-from callscope.receivers.place import SUFFIX, place
+from callscope.receivers.place import SUFFIX, BusyError, holds_anything, place
 from callscope.receivers.private import fit
 from callscope.redaction.policy import Policy
 
@@ -30,13 +29,11 @@ try:
 except ImportError:  # Windows: whoever starts two receivers of one archive there has their calls told by both
     fcntl = None  # type: ignore[assignment]
 
+__all__ = ["BusyError", "Found", "Inbox", "bucket_of", "holds_anything", "place", "read_lines"]
+
 _LOCK: Final = "lock"
 _MAX_OPEN: Final = 128
 _DIGITS: Final = 32
-
-
-class BusyError(CallscopeError):
-    """Another process receives into this archive."""
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -82,6 +82,8 @@ def take_recording(receiver: Receiver, root: Path, body: bytes, content_type: st
     try:
         upload = recording.read(body, content_type)
         report = livekit_upload.put_together(upload.summary, upload.history, upload.header)
+        if Report(report).started_ms is None:
+            return Said(400, "the recording tells no moment: neither its header nor anything that was said is a time")
         if upload.sound:
             sounds.keep(root, Report(report).call_id, upload.sound)
     except UnreadableError as error:

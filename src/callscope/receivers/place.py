@@ -1,4 +1,4 @@
-"""Where what was received waits until it is over."""
+"""Where what was received waits until it is over. Imports next to nothing: whoever may receive looks here at start."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import os
 from pathlib import Path
 from typing import Final
 
+from callscope.errors import CallscopeError
+
 SUFFIX: Final = ".jsonl"
+
+
+class BusyError(CallscopeError):
+    """Another process receives into this archive."""
 
 
 def place(root: Path) -> Path:

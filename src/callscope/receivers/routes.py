@@ -1,4 +1,7 @@
-"""The addresses of OTLP over HTTP, for any Starlette application: ``/v1/traces``, ``/v1/metrics``, ``/v1/logs``."""
+"""The addresses of OTLP over HTTP, for any Starlette application: ``/v1/traces``, ``/v1/metrics``, ``/v1/logs``.
+
+What does the work is imported when the first request comes: a dashboard that nobody sends anything to starts without.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import ClientDisconnect, Request
@@ -14,10 +18,11 @@ from starlette.routing import Route
 
 from callscope.interop.otlp.decoded import SIGNALS, Signal
 from callscope.interop.otlp.limits import REQUEST_BYTES
-from callscope.receivers import inbox, otlp
-from callscope.receivers.inbox import BusyError
-from callscope.receivers.otlp import Answer
-from callscope.receivers.receiver import Receiver
+from callscope.receivers.place import BusyError, holds_anything
+
+if TYPE_CHECKING:
+    from callscope.receivers.otlp import Answer
+    from callscope.receivers.receiver import Receiver
 
 _AT_ONCE = 2
 """Requests that are read at the same time: the pages of the same process have threads of their own."""
@@ -28,10 +33,10 @@ class Door:
 
     Args:
         root: the archive.
-        make: makes the receiver.
+        make: makes the receiver; None: one as the environment's settings say.
     """
 
-    def __init__(self, root: Path, make: Callable[[Path], Receiver] = Receiver) -> None:
+    def __init__(self, root: Path, make: Callable[[Path], Receiver] | None = None) -> None:
         self._root = root
         self._make = make
         self._lock = threading.Lock()
@@ -40,7 +45,7 @@ class Door:
 
     def open(self) -> None:
         """Go on with what a run before left, if it left anything; another process may be about it already."""
-        if inbox.holds_anything(self._root):
+        if holds_anything(self._root):
             try:
                 self.receiver()
             except (BusyError, OSError):
@@ -50,7 +55,9 @@ class Door:
         """The receiver; raises `BusyError` or `OSError`."""
         with self._lock:
             if self._receiver is None:
-                self._receiver = self._make(self._root)
+                from callscope.receivers.receiver import Receiver  # noqa: PLC0415 -- see the module
+
+                self._receiver = (self._make or Receiver)(self._root)
                 self._receiver.start()
             return self._receiver
 
@@ -71,6 +78,8 @@ async def _receive(request: Request, signal: Signal) -> Response:
     except ClientDisconnect:
         return Response(status_code=400)
     if body is None:
+        from callscope.receivers import otlp  # noqa: PLC0415 -- see the module
+
         return _response(otlp.too_long(kind.partition(";")[0].strip().lower()))
     if door.limiter is None:
         door.limiter = CapacityLimiter(_AT_ONCE)
@@ -93,6 +102,8 @@ async def read_body(request: Request, most: int = REQUEST_BYTES) -> bytes | None
 
 
 def _answer(door: Door, signal: Signal, body: bytes, kind: str, encoding: str) -> Answer:
+    from callscope.receivers import otlp  # noqa: PLC0415 -- see the module
+
     try:
         receiver = door.receiver()
     except (BusyError, OSError) as error:
