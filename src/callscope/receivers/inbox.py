@@ -21,7 +21,7 @@ from callscope.archive.replace import FILE_MODE, make_dir
 from callscope.interop import conversations, spans
 from callscope.interop.spans import Record, Span
 from callscope.receivers.place import SUFFIX, BusyError, holds_anything, place
-from callscope.receivers.private import fit
+from callscope.receivers.private import Fitter
 from callscope.redaction.policy import Policy
 
 try:
@@ -72,7 +72,7 @@ class Inbox:
 
     def __init__(self, root: Path, policy: Policy) -> None:
         self._place = place(root)
-        self._policy = policy
+        self._fitter = Fitter(policy)
         make_dir(self._place)
         self._lock = os.open(self._place / _LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), FILE_MODE)
         if fcntl is not None:
@@ -92,7 +92,7 @@ class Inbox:
         Raises:
             OSError: the disk does not take them; what was there is unharmed.
         """
-        lines = b"".join(spans.encode(fit(each, self._policy)) + b"\n" for each in records)
+        lines = b"".join(spans.encode(self._fitter.fit(each)) + b"\n" for each in records)
         self._files.append(str(self._path(bucket)), lines)
         return len(lines)
 

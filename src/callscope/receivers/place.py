@@ -23,6 +23,7 @@ def place(root: Path) -> Path:
 def holds_anything(root: Path) -> bool:
     """Whether a run before left something to be told."""
     try:
-        return any(each.name.endswith(SUFFIX) for each in os.scandir(place(root)))
+        with os.scandir(place(root)) as entries:
+            return any(each.name.endswith(SUFFIX) for each in entries)
     except OSError:
         return False

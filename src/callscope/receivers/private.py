@@ -12,68 +12,74 @@ from typing import Any, Final
 import msgspec
 
 from callscope.interop import aliases, gen_ai
-from callscope.interop.spans import LogRecord, Point, Record, Span
+from callscope.interop.spans import LogRecord, Point, Record
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
 
 _PARTIES: Final = frozenset({*aliases.CALLER, *aliases.CALLEE, gen_ai.CALLER, gen_ai.CALLEE})
 _OWN: Final = "callscope."
 _SHORT: Final = 64
+_PLAIN: Final = frozenset({bool, int, float, type(None)})
 
 
-def fit(record: Record, policy: Policy) -> Record:
-    """A record as it may be written."""
-    attributes = _attributes(record.attributes, policy)
-    resource = _attributes(record.resource, policy)
-    if isinstance(record, Point):
-        return msgspec.structs.replace(record, attributes=attributes, resource=resource)
-    if isinstance(record, LogRecord):
-        body = _value("body", record.body, policy)
-        return msgspec.structs.replace(record, attributes=attributes, resource=resource, body=body)
-    events = tuple(
-        msgspec.structs.replace(each, attributes=_attributes(each.attributes, policy)) for each in record.events
-    )
-    message = redaction.words(record.status_message, policy) or "" if record.status_message else ""
-    return _span(record, attributes=attributes, resource=resource, events=events, status_message=message)
+class Fitter:
+    """Makes records fit to be written.
 
+    Args:
+        policy: what may be written.
+    """
 
-@lru_cache(maxsize=4096)
-def _machine(value: str, policy: Policy) -> Any:
-    return redaction.event_data("usage", {"id": value}, policy).get("id")
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        # The same few names and short texts are in span after span.
+        self._machine = lru_cache(maxsize=4096)(self._of_machine)
+        self._short = lru_cache(maxsize=4096)(self._words)
+        self._resource: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
 
+    def fit(self, record: Record) -> Record:
+        """A record as it may be written."""
+        attributes = self._attributes(record.attributes)
+        if record.resource is not self._resource[0]:  # one for all spans of a batch
+            self._resource = record.resource, self._attributes(record.resource)
+        resource = self._resource[1]
+        if isinstance(record, Point):
+            return msgspec.structs.replace(record, attributes=attributes, resource=resource)
+        if isinstance(record, LogRecord):
+            body = self._value("body", record.body)
+            return msgspec.structs.replace(record, attributes=attributes, resource=resource, body=body)
+        events = tuple(
+            msgspec.structs.replace(each, attributes=self._attributes(each.attributes)) for each in record.events
+        )
+        message = (self._words(record.status_message) or "") if record.status_message else ""
+        return msgspec.structs.replace(
+            record, attributes=attributes, resource=resource, events=events, status_message=message
+        )
 
-@lru_cache(maxsize=4096)
-def _short(value: str, policy: Policy) -> str | None:
-    """The same few short texts are in span after span."""
-    return redaction.words(value, policy)
+    def _attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        kept = {}
+        for name, value in attributes.items():
+            new = self._value(name, value) if type(value) not in _PLAIN else value
+            if new is not None:
+                kept[name] = new
+        return kept
 
+    def _value(self, name: str, value: Any) -> Any:
+        """A value as it may be written; None for what may not."""
+        if type(value) in _PLAIN:
+            return value
+        if name.startswith(gen_ai.DATA):
+            key = name.removeprefix(gen_ai.DATA)
+            return redaction.event_data("usage", {key: value}, self._policy).get(key)
+        if not isinstance(value, str):
+            return redaction.event_data("received", {"text": value}, self._policy).get("text")
+        if name in aliases.MACHINE or (name.startswith(_OWN) and self._policy.transcript == "off"):
+            return self._machine(value)
+        if name in _PARTIES:
+            return redaction.phone_number(value, self._policy)
+        return self._short(value) if len(value) <= _SHORT else self._words(value)
 
-def _span(record: Span, **changes: Any) -> Span:
-    same = all(getattr(record, name) == value for name, value in changes.items())
-    return record if same else msgspec.structs.replace(record, **changes)
+    def _of_machine(self, value: str) -> Any:
+        return redaction.event_data("usage", {"id": value}, self._policy).get("id")
 
-
-def _attributes(attributes: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    kept = {}
-    for name, value in attributes.items():
-        new = _value(name, value, policy)
-        if new is not None:
-            kept[name] = new
-    return kept
-
-
-def _value(name: str, value: Any, policy: Policy) -> Any:
-    """A value as it may be written; None for what may not."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if name.startswith(gen_ai.DATA):
-        key = name.removeprefix(gen_ai.DATA)
-        return redaction.event_data("usage", {key: value}, policy).get(key)
-    if name in _PARTIES and isinstance(value, str):
-        return redaction.phone_number(value, policy)
-    if name in aliases.MACHINE or (name.startswith(_OWN) and policy.transcript == "off"):
-        return _machine(value, policy) if isinstance(value, str) else value
-    if isinstance(value, str):
-        return _short(value, policy) if len(value) <= _SHORT else redaction.words(value, policy)
-    held = redaction.event_data("received", {"text": value}, policy)
-    return held.get("text")
+    def _words(self, value: str) -> str | None:
+        return redaction.words(value, self._policy)
