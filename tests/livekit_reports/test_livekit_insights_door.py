@@ -30,8 +30,8 @@ from callscope.archive.reader import read_call
 from callscope.clock import now_ms
 from callscope.index.index import Index
 from callscope.receivers import inbox, sounds
-from callscope.receivers.livekit import RECORDING_BYTES, Uploads
 from callscope.receivers.livekit_token import Keys
+from callscope.receivers.uploads import RECORDING_BYTES, Uploads
 from callscope.web.app import create_app
 from callscope.web.safety import Access
 from callscope.web.site import Site

@@ -6,6 +6,7 @@ import json
 import random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -240,3 +241,12 @@ def test_an_answer_that_nothing_says_was_heard_is_not_said_to_be() -> None:
 
     assert [turn.text for turn in turns(call)] == ["Yes."]
     assert not events(call, "agent_started_speaking")
+
+
+def test_of_two_tellings_of_one_span_the_fuller_one_is_taken_whichever_came_first() -> None:
+    spans = small_call()
+    early = msgspec.structs.replace(spans[3], end_ns=spans[3].start_ns, attributes={"conversation.id": "C1"})
+
+    first, last = told([early, *spans]), told([*spans, early])
+
+    assert plain(first) == plain(last) == plain(told([*spans]))

@@ -61,7 +61,7 @@ baseline = "7d"
 window = "1h"
 
 [[rule]]
-name = "a new error"                # once for each sort of error
+name = "something new breaks"       # once for each sort of error
 kind = "new_error"
 window = "1h"
 severity = "info"

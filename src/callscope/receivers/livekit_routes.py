@@ -1,10 +1,12 @@
 """The four addresses below ``LIVEKIT_OBSERVABILITY_URL``, for any Starlette application that has a `Door`.
 
-The application's state has ``door``, its `Door`, and ``uploads``, who may send (`Uploads`).
+The application's state has ``door``, its `Door`, and ``uploads``, who may send (`Uploads`). As with OTLP, what takes the
+requests is imported when the first one comes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -16,41 +18,49 @@ from starlette.routing import Route
 from callscope import clock
 from callscope.interop.otlp.decoded import SIGNALS, Signal
 from callscope.interop.otlp.limits import REQUEST_BYTES
-from callscope.receivers import livekit, otlp
-from callscope.receivers.inbox import BusyError
-from callscope.receivers.livekit import RECORDING_BYTES, RETRY_AFTER_SECONDS, TRY_AGAIN, Said, Uploads
+from callscope.receivers import uploads
+from callscope.receivers.place import BusyError
 from callscope.receivers.routes import Door, read_body
+from callscope.receivers.uploads import RECORDING_BYTES, RETRY_AFTER_SECONDS, TRY_AGAIN, Said, Uploads
 
 PREFIX: Final = "/observability/"
 """What is below it is asked for a token of its own."""
 _MS: Final = 1000
-
-
-def _refusal(request: Request) -> Response | None:
-    uploads: Uploads = request.app.state.uploads
-    said = livekit.refusal(uploads, request.headers.get("authorization", ""), now_s=clock.now_ms() / _MS)
-    return None if said is None else _response(said)
-
-
-async def _body(request: Request, most: int) -> bytes | Response:
-    try:
-        body = await read_body(request, most)
-    except ClientDisconnect:
-        return Response(status_code=400)
-    return _response(Said(413, f"the body is longer than {most >> 20} MB")) if body is None else body
+_PROTOBUF: Final = "application/x-protobuf"
+_AT_ONCE: Final = 2
 
 
 async def _receive(request: Request, signal: Signal) -> Response:
-    refusal = _refusal(request)
-    if refusal is not None:
-        return refusal
-    body = await _body(request, REQUEST_BYTES)
-    if isinstance(body, Response):
-        return body
-    return await to_thread.run_sync(partial(_take, request, signal, body))
+    return await _answer(request, REQUEST_BYTES, partial(_take, request, signal))
+
+
+async def _receive_recording(request: Request) -> Response:
+    return await _answer(request, RECORDING_BYTES, partial(_take_recording, request))
+
+
+async def _answer(request: Request, most: int, take: Callable[[bytes], Response]) -> Response:
+    """Who may send is asked before anything is read; bodies are read a few at a time, as they are large."""
+    uploaders: Uploads = request.app.state.uploads
+    said = uploads.refusal(uploaders, request.headers.get("authorization", ""), now_s=clock.now_ms() / _MS)
+    if said is not None:
+        return _response(said)
+    state = request.app.state
+    if not hasattr(state, "upload_limiters"):
+        state.upload_limiters = CapacityLimiter(_AT_ONCE), CapacityLimiter(_AT_ONCE)
+    readers, threads = state.upload_limiters
+    async with readers:
+        try:
+            body = await read_body(request, most)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
+            return _response(Said(413, f"the body is longer than {most >> 20} MB"))
+        return await to_thread.run_sync(take, body, limiter=threads)
 
 
 def _take(request: Request, signal: Signal, body: bytes) -> Response:
+    from callscope.receivers import otlp  # noqa: PLC0415 -- see the module
+
     door: Door = request.app.state.door
     kind = request.headers.get("content-type", "")
     encoding = request.headers.get("content-encoding", "")
@@ -61,27 +71,9 @@ def _take(request: Request, signal: Signal, body: bytes) -> Response:
     return Response(answer.body, answer.status, {**answer.headers, "Content-Type": answer.content_type})
 
 
-async def _receive_recording(request: Request) -> Response:
-    refusal = _refusal(request)
-    if refusal is not None:
-        return refusal
-    async with _one_at_a_time(request):
-        body = await _body(request, RECORDING_BYTES)
-        if isinstance(body, Response):
-            return body
-        return await to_thread.run_sync(partial(_take_recording, request, body))
-
-
-def _one_at_a_time(request: Request) -> CapacityLimiter:
-    """Recordings are large: one is read at a time."""
-    state = request.app.state
-    if not hasattr(state, "recordings"):
-        state.recordings = CapacityLimiter(1)
-    limiter: CapacityLimiter = state.recordings
-    return limiter
-
-
 def _take_recording(request: Request, body: bytes) -> Response:
+    from callscope.receivers import livekit  # noqa: PLC0415 -- see the module
+
     door: Door = request.app.state.door
     try:
         receiver = door.receiver()
@@ -93,7 +85,7 @@ def _take_recording(request: Request, body: bytes) -> Response:
 
 def _response(said: Said) -> Response:
     if said.status in TRY_AGAIN:
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Content-Type": otlp.PROTOBUF}
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Content-Type": _PROTOBUF}
         return Response(said.body, said.status, headers)
     return PlainTextResponse(said.body, said.status)
 

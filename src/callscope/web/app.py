@@ -25,7 +25,7 @@ from callscope.errors import CallscopeError, NoIndexError, NotFoundError, Settin
 from callscope.query.query_error import QueryError
 from callscope.receivers import livekit_routes
 from callscope.receivers import routes as otlp
-from callscope.receivers.livekit import Uploads
+from callscope.receivers.uploads import Uploads
 from callscope.web.api import routes as api
 from callscope.web.pages import (
     alerts,

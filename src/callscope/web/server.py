@@ -19,8 +19,8 @@ import uvicorn
 from callscope.clock import now_ms
 from callscope.errors import SettingError
 from callscope.index.index import Index
-from callscope.receivers.livekit import Uploads
 from callscope.receivers.livekit_token import Keys
+from callscope.receivers.uploads import Uploads
 from callscope.version import __version__
 from callscope.web.app import create_app
 from callscope.web.safety import Access
