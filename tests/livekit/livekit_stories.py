@@ -1,6 +1,8 @@
-"""The calls that the tests of the adapter look at, all run at once, in one loop, and recorded in one archive.
+"""The calls that the tests of the adapter look at, some of them at a time, in one loop.
 
-So they take as long as the longest of them, and show that several sessions of a process stay apart.
+So they show that several sessions of a process stay apart. A machine that has other work makes other calls of them:
+gaps in words, a word after the sentence that it was to interrupt. A caller notices that by its own clock, and such a
+call is recorded again (`record_all`).
 """
 # No postponed annotations here: LiveKit reads those of the tools.
 
@@ -21,8 +23,12 @@ from callscope.recorder.logger import CallLogger
 STORY = "It went from our house to Hamburg, where it lies in the shop at the corner of the market place."
 TRIES = 2
 """Of a synthesis that is refused: see `make_session`."""
-_APART_SECONDS = 0.3
-"""So much later than the one before each call begins: what a session does at its start would be in the others' way."""
+AT_ONCE = 3
+"""Calls at a time: all of them together would keep one core busy, and be in each other's way."""
+RECORDINGS = 3
+"""At most, of a call."""
+DISTURBED_MS = 150
+"""A caller whose clock was more behind than this had a call that the machine disturbed."""
 LONG = (
     "Your parcel left our house on Monday, then it went to the large hall in Hamburg, and from there a driver "
     "brought it to the shop at the corner where you can pick it up."
@@ -100,7 +106,7 @@ async def _nobody_answers(caller: Caller) -> None:
     await caller.say("Is anybody there?")
     await caller.until(lambda: caller.models.speeches_refused == TRIES)
     await caller.say("Hello, can you hear me?")
-    await caller.closed.wait()
+    await caller.until(caller.closed.is_set)
 
 
 async def _hang_up(caller: Caller) -> None:
@@ -124,7 +130,7 @@ def _with_fallback(session: AgentSession[Any]) -> None:
     alive = session.llm
     assert isinstance(alive, openai.LLM)
     dead = openai.LLM(model="gone", client=model_client("http://127.0.0.1:9/v1"))
-    session._llm = FallbackAdapter([dead, alive], attempt_timeout=2.0, retry_interval=0.1)
+    session._llm = FallbackAdapter([dead, alive], attempt_timeout=20.0, retry_interval=0.1)
 
 
 STORIES: dict[str, dict[str, Any]] = {
@@ -165,24 +171,46 @@ STORIES: dict[str, dict[str, Any]] = {
 }
 
 
-def run_all(root: Path) -> dict[str, Truth]:
-    """Run and record all stories; what their callers said and heard, by name, which is also the call's id."""
+def record_all(root: Path, *, progress: Callable[[str], None]) -> dict[str, tuple[Truth, Path]]:
+    """Record all stories; by name, which is also the call's id: what the caller said and heard, and the archive.
+
+    A call that the machine disturbed is recorded again in another archive, at most `RECORDINGS` times in all, and
+    ``progress`` is told so. What its caller knows last is what counts, disturbed or not. Raises `RuntimeError` when
+    a caller has waited in vain.
+    """
+    made: dict[str, tuple[Truth, Path]] = {}
+    names = list(STORIES)
+    for number in range(RECORDINGS):
+        archive = root / f"recording-{number}"
+        truths = _record(archive, names)
+        made |= {name: (truth, archive) for name, truth in truths.items()}
+        names = [name for name, truth in truths.items() if truth.late_ms > DISTURBED_MS]
+        for name in names:
+            progress(f"{name}: the machine was {truths[name].late_ms:.0f} ms late. {truths[name].gave_up}")
+        if not names:
+            break
+    for name, (truth, _) in made.items():
+        if truth.gave_up:
+            raise RuntimeError(f"{name}: {truth.gave_up}")
+    return made
+
+
+def _record(root: Path, names: list[str]) -> dict[str, Truth]:
     calls = CallLogger(root)
+    lines = asyncio.Semaphore(AT_ONCE)
 
-    async def one(place: int, name: str, prepare: Callable[[Any], None] | None = None, **story: Any) -> Truth:
-        await asyncio.sleep(place * _APART_SECONDS)
-
+    async def one(name: str, prepare: Callable[[Any], None] | None = None, **story: Any) -> Truth:
         def begin(session: AgentSession[Any]) -> SessionRecorder:
             if prepare is not None:
                 prepare(session)
             return record(session, logger=calls, call_id=name, labels={"agent_version": "2.4"})
 
         agent = story.pop("agent", None)
-        return await offline_call(before_start=begin, agent=agent() if agent else None, **story)
+        async with lines:
+            return await offline_call(before_start=begin, agent=agent() if agent else None, **story)
 
     async def everything() -> dict[str, Truth]:
-        stories = enumerate(STORIES.items())
-        tasks = {name: asyncio.create_task(one(place, name, **story)) for place, (name, story) in stories}
+        tasks = {name: asyncio.create_task(one(name, **STORIES[name])) for name in names}
         await asyncio.gather(*tasks.values())
         return {name: task.result() for name, task in tasks.items()}
 

@@ -53,7 +53,10 @@ _AUDIBLE: Final = 400
 _JOIN_MS: Final = 400
 """Silence up to this is a pause inside one stretch of sound."""
 _CALLER: Final = Voice("en-us", words_per_minute=165, pitch=60)
-_PATIENCE_SECONDS: Final = 10.0
+_PATIENCE_SECONDS: Final = 40.0
+"""For what takes less than ten on a machine that does nothing else: a caller who gives up tells another story."""
+_ANSWER_SECONDS: Final = 30.0
+"""For an answer of the models, none of which needs a second: a request that is made twice is another call."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -78,7 +81,9 @@ class Truth(msgspec.Struct, frozen=True):
     heard: list[Heard]
     models: ModelServer
     late_ms: float
-    """The most that the caller's own clock was behind, as on a busy machine."""
+    """The most that the caller's own clock was behind, at the mouth or at the ear, as on a busy machine."""
+    gave_up: str = ""
+    """Why the caller hung up before the story's end; it did not, as a rule."""
 
     def wait_ms(self, place: int) -> float:
         """From the end of the caller's n-th line to the next sound of the agent."""
@@ -132,6 +137,8 @@ class Ear(io.AudioOutput):  # type: ignore[misc]  # LiveKit is not followed by t
             label="ear", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=EAR_RATE
         )
         self.heard: list[Heard] = []
+        self.late_ms = 0.0
+        """The most that a piece of sound was played after its time."""
         self._queue: deque[np.ndarray[Any, np.dtype[np.int16]]] = deque()
         self._flushed = self._started = False
         self._position = 0.0
@@ -177,11 +184,15 @@ class Ear(io.AudioOutput):  # type: ignore[misc]  # LiveKit is not followed by t
     async def _play(self) -> None:
         play_at = time.time()
         while self._queue or not self._flushed:
-            await self._goes_on.wait()
+            if not self._goes_on.is_set():
+                await self._goes_on.wait()
+                play_at = time.time()
             if not self._queue:
                 await asyncio.sleep(_TICK_SECONDS / 4)
+                play_at = max(play_at, time.time())
                 continue
             piece = self._queue.popleft()
+            self.late_ms = max(self.late_ms, (time.time() - play_at) * 1000)
             play_at = max(play_at, time.time() - 0.1)
             if not self._started:
                 self._started = True
@@ -234,7 +245,7 @@ class Caller:
         self.said.append(Said(text, began_ms, ended_ms))
 
     async def listen(self, *, silence_ms: float = 700) -> None:
-        """Wait until the agent has said something new and is silent for so long, or for as long as patience lasts."""
+        """Wait until the agent has said something new and is silent for so long."""
         since = len(self.ear.heard)
         if self.said and self.ear.heard and self.ear.heard[-1].started_at_ms > self.said[-1].stopped_at_ms:
             since -= 1
@@ -252,9 +263,11 @@ class Caller:
         )
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait for a condition for as long as patience lasts."""
+        """Wait for a condition; raises `TimeoutError` when patience is at its end."""
         give_up = time.monotonic() + _PATIENCE_SECONDS
-        while not holds() and time.monotonic() < give_up:  # noqa: ASYNC110 -- of sound that is heard, nobody tells
+        while not holds():
+            if time.monotonic() > give_up:
+                raise TimeoutError(f"the caller waited {_PATIENCE_SECONDS:.0f} s in vain after {len(self.said)} lines")
             await asyncio.sleep(_TICK_SECONDS)
 
     def hang_up(self) -> None:
@@ -274,7 +287,7 @@ def model_client(base_url: str) -> sdk.AsyncClient:
 def make_session(models: ModelServer, **options: Any) -> AgentSession[Any]:
     """A session with real plugins whose models are on loopback; options as `AgentSession` takes them."""
     client = model_client(models.base_url)
-    retry = APIConnectOptions(max_retry=1, retry_interval=0.1, timeout=5.0)
+    retry = APIConnectOptions(max_retry=1, retry_interval=0.1, timeout=_ANSWER_SECONDS)
     given: dict[str, Any] = {
         "stt": openai.STT(model=EAR_MODEL, language="en", client=client),
         "llm": openai.LLM(model=CHAT_MODEL, client=client),
@@ -331,16 +344,19 @@ async def offline_call(
         mouth, ear = (Mouth(), Ear()) if text_only else connect(session)
         before_start(session)
         caller = Caller(session, models, mouth, ear)
+        gave_up = ""
         try:
             await session.start(agent or Agent(instructions="Answer in one sentence."))
             await story(caller)
+        except TimeoutError as error:
+            gave_up = str(error)
         finally:
             if session._closing_task is None:
                 await session.aclose()
             with suppress(TimeoutError):
                 await asyncio.wait_for(caller.closed.wait(), _PATIENCE_SECONDS)
             await _close_models(session)
-    return Truth(caller.said, ear.heard, models, mouth.late_ms)
+    return Truth(caller.said, ear.heard, models, max(mouth.late_ms, ear.late_ms), gave_up)
 
 
 async def _close_models(session: AgentSession[Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from livekit_calls import Kept, kept_calls
-from livekit_stories import LONG, STORY, run_all
+from livekit_stories import LONG, STORY, record_all
 from model_server import KEY
 from offline_agent import Truth
 
@@ -43,12 +43,10 @@ def complaints() -> _Complaints:
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory, complaints: _Complaints) -> Calls:
     """All stories, by name: the truth and the record."""
-    root: Path = tmp_path_factory.mktemp("calls")
     log.addHandler(complaints)
-    truths = run_all(root)
+    made = record_all(tmp_path_factory.mktemp("calls"), progress=print)
     log.removeHandler(complaints)
-    kept = kept_calls(root)
-    return {name: (truth, kept[name]) for name, truth in truths.items()}
+    return {name: (truth, kept_calls(archive)[name]) for name, (truth, archive) in made.items()}
 
 
 def test_nothing_of_ours_fails_and_nothing_is_lost(calls: Calls, complaints: _Complaints) -> None:

@@ -82,7 +82,21 @@ def test_the_agent_begins_to_speak_when_the_frames_say_so(name: str) -> None:
     began = [frame["t"] for frame in frames(name) if frame["frame"] == "BotStartedSpeakingFrame"]
     told_ms = [event.ts_ms or 0 for event in events(call, "agent_started_speaking")]
     assert [each - told_ms[0] for each in told_ms] == pytest.approx([(t - began[0]) * 1000 for t in began], abs=60)
-    assert call.source["computed"] == ["agent_started_speaking"]
+    assert call.source["computed"] == ["agent_started_speaking", "agent_stopped_speaking"]
+
+
+@real
+@both
+def test_the_agent_is_silent_at_the_moment_that_is_given_at_the_latest(name: str) -> None:
+    call = told(pipecat(name))
+
+    stopped = [frame["t"] for frame in frames(name) if frame["frame"] == "BotStoppedSpeakingFrame"]
+    began = next(frame["t"] for frame in frames(name) if frame["frame"] == "BotStartedSpeakingFrame")
+    first_ms = events(call, "agent_started_speaking")[0].ts_ms or 0
+    for frame_s, event in zip(stopped, events(call, "agent_stopped_speaking"), strict=False):
+        late_ms = (event.ts_ms or 0) - first_ms - (frame_s - began) * 1000
+        assert late_ms > -60
+        assert event.data == ({"at_latest": True} if late_ms > 60 else {"interrupted": True})
 
 
 @real

@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "alerts": "List rules of alerts, try them on the past, send a test.",
     "watch": "Look at the rules of alerts, tell people.",
     "serve": "Show calls in a browser.",
+    "receive": "Receive OpenTelemetry traces; make calls of them, live.",
     "export": "Write calls as files: a page, CSV, JSON lines, Parquet, Prometheus, OpenTelemetry.",
     "forward": "Send calls to an OpenTelemetry collector as they end.",
     "import": "Import calls that others recorded: Vapi, Retell, Patter and more.",

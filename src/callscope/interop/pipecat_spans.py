@@ -8,7 +8,8 @@ What they tell, measured against the frames of real calls:
   agent's first sound is known. A greeting has none: there, the first sound of the synthesis stands in for it.
 - A turn begins when the framework opens the caller's turn; the one before it ends there. ``turn.was_interrupted`` is
   true on the last turn of every call, too, so it tells of a barge-in only where another turn follows.
-- When the agent fell silent by itself is not told, and what was heard of an answer that was cut off neither.
+- When the agent fell silent by itself is not told, only that it was silent when the next turn began: this is the moment
+  that is given, as ``at_latest``. What was heard of an answer that was cut off is not told either.
 """
 
 from __future__ import annotations
@@ -119,6 +120,9 @@ def _tell_turn(told: Told, turn: _Turn) -> None:
     if was_cut and span is not None:
         told.event(events.BARGE_IN, span.end_ms)
         told.event(events.AGENT_STOPPED_SPEAKING, span.end_ms, interrupted=True)
+    elif span is not None and turn.followed:
+        told.computed.add("agent_stopped_speaking")
+        told.event(events.AGENT_STOPPED_SPEAKING, span.end_ms, at_latest=True)
     told.turn("assistant", text, answered_ms, interrupted=was_cut)
 
 

@@ -18,9 +18,9 @@ _EVENTS_FIRST: Final = {
     # At one moment: what ends comes before what begins, and a turn's row after the events that measure it.
     events.CLIENT_CONNECTED: 0,
     events.USER_STARTED_SPEAKING: 1,
-    events.USER_TURN_STARTED: 2,
-    events.BARGE_IN: 3,
-    events.AGENT_STOPPED_SPEAKING: 4,
+    events.BARGE_IN: 2,
+    events.AGENT_STOPPED_SPEAKING: 3,
+    events.USER_TURN_STARTED: 4,
     events.USER_STOPPED_SPEAKING: 5,
     events.TRANSCRIPT: 6,
     events.USER_TURN_STOPPED: 7,

@@ -1,4 +1,7 @@
-"""What becomes of a session's recording that a LiveKit agent uploads; its traces, metrics and logs go where OTLP goes."""
+"""What becomes of a session's recording that a LiveKit agent uploads.
+
+The session's traces, metrics and logs go where OTLP goes.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The four addresses below ``LIVEKIT_OBSERVABILITY_URL``, for any Starlette application that has a `Door`.
 
-The application's state has ``door``, its `Door`, and ``uploads``, who may send (`Uploads`). As with OTLP, what takes the
-requests is imported when the first one comes.
+The application's state has ``door``, its `Door`, and ``uploads``, who may send (`Uploads`). As with OTLP, what takes
+the requests is imported when the first one comes.
 """
 
 from __future__ import annotations
@@ -28,34 +28,50 @@ PREFIX: Final = "/observability/"
 _MS: Final = 1000
 _PROTOBUF: Final = "application/x-protobuf"
 _AT_ONCE: Final = 2
+"""Threads that take what came: the pages of the same process have threads of their own."""
+_RECORDINGS_AT_ONCE: Final = 4
+"""That are read at the same time, as they are large."""
 
 
 async def _receive(request: Request, signal: Signal) -> Response:
-    return await _answer(request, REQUEST_BYTES, partial(_take, request, signal))
+    refusal = _refusal(request)
+    return refusal or await _answer(request, REQUEST_BYTES, partial(_take, request, signal))
 
 
 async def _receive_recording(request: Request) -> Response:
-    return await _answer(request, RECORDING_BYTES, partial(_take_recording, request))
+    refusal = _refusal(request)
+    if refusal is not None:
+        return refusal
+    async with _limiter(request, "recordings", _RECORDINGS_AT_ONCE):
+        return await _answer(request, RECORDING_BYTES, partial(_take_recording, request))
+
+
+def _refusal(request: Request) -> Response | None:
+    """Who may send is asked before anything is read."""
+    uploaders: Uploads = request.app.state.uploads
+    said = uploads.refusal(uploaders, request.headers.get("authorization", ""), now_s=clock.now_ms() / _MS)
+    return None if said is None else _response(said)
+
+
+def _limiter(request: Request, name: str, most: int) -> CapacityLimiter:
+    """The application's own: a limiter belongs to the loop that it is used in."""
+    state = request.app.state
+    if not hasattr(state, "limiters"):
+        state.limiters = {}
+    limiters: dict[str, CapacityLimiter] = state.limiters
+    if name not in limiters:
+        limiters[name] = CapacityLimiter(most)
+    return limiters[name]
 
 
 async def _answer(request: Request, most: int, take: Callable[[bytes], Response]) -> Response:
-    """Who may send is asked before anything is read; bodies are read a few at a time, as they are large."""
-    uploaders: Uploads = request.app.state.uploads
-    said = uploads.refusal(uploaders, request.headers.get("authorization", ""), now_s=clock.now_ms() / _MS)
-    if said is not None:
-        return _response(said)
-    state = request.app.state
-    if not hasattr(state, "upload_limiters"):
-        state.upload_limiters = CapacityLimiter(_AT_ONCE), CapacityLimiter(_AT_ONCE)
-    readers, threads = state.upload_limiters
-    async with readers:
-        try:
-            body = await read_body(request, most)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        if body is None:
-            return _response(Said(413, f"the body is longer than {most >> 20} MB"))
-        return await to_thread.run_sync(take, body, limiter=threads)
+    try:
+        body = await read_body(request, most)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    if body is None:
+        return _response(Said(413, f"the body is longer than {most >> 20} MB"))
+    return await to_thread.run_sync(take, body, limiter=_limiter(request, "takers", _AT_ONCE))
 
 
 def _take(request: Request, signal: Signal, body: bytes) -> Response:
