@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from noticed import notice, target
-from receivers import receiver
 
 from callscope.alerts import deliver
 from callscope.alerts.rule_source import rules_of
 from callscope.errors import SettingError
+from receivers import receiver
 
 SIGNED_WITH = "signed-with-it"
 
@@ -19,9 +19,7 @@ def test_a_variable_stands_for_a_part_of_a_setting(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("HOOK_TOKEN", "t0p-secret")
     monkeypatch.setenv("HOOK_USER", "bot")
     with receiver() as here:
-        hook = target(
-            "webhook", url=f"{here.address}/${{HOOK_TOKEN}}", headers={"X-Who": "${HOOK_USER}:${HOOK_TOKEN}"}
-        )
+        hook = target("webhook", url=f"{here.address}/${{HOOK_TOKEN}}", headers={"X-Who": "${HOOK_USER}:${HOOK_TOKEN}"})
         deliver.send_now(hook, notice(), root=tmp_path)
 
     assert here.posted[0].path == "/hook/t0p-secret"

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from noticed import notice, target
-from receivers import CLOSE, HANG, TRICKLE, Receiver, receiver
 
 from callscope.alerts import deliver
 from callscope.alerts.deliver import DeliveryError
 from callscope.alerts.deliver.webhook import retry_after_ms
 from callscope.errors import SettingError
+from receivers import CLOSE, HANG, TRICKLE, Receiver, receiver
 
 SHARED = "between us"
 
@@ -141,7 +141,9 @@ def test_what_is_no_http_is_told_without_what_it_was(tmp_path: Path) -> None:
     assert "not HTTP" in str(failed.value)
 
 
-@pytest.mark.parametrize("url", ["mine.example/hook", "ftp://mine.example", "http:///hook", "http://mine:99999/", "http://a\nb"])
+@pytest.mark.parametrize(
+    "url", ["mine.example/hook", "ftp://mine.example", "http:///hook", "http://mine:99999/", "http://a\nb"]
+)
 def test_what_is_no_address_is_a_mistake_in_the_file_and_not_shown(url: str) -> None:
     with pytest.raises(SettingError, match="must be an address") as failed:
         deliver.prepare(target("webhook", url=url))

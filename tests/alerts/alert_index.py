@@ -71,5 +71,3 @@ def shares(db: sqlite3.Connection, at_ms: int, good: int, n: int, *, length_ms: 
     for number in range(n):
         status = "completed" if number < good else "failed"
         put(db, at_ms=at_ms + number * (length_ms // n), status=status)
-
-

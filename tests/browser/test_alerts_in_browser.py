@@ -62,9 +62,7 @@ def test_nothing_is_wrong_with_what_fires_and_what_was_told(root: Path, serve: S
     assert found_wrong(page, "the overview with alerts") == []
 
 
-def test_nothing_is_wrong_without_rules_and_a_file_is_taken_up_by_itself(
-    root: Path, serve: Serve, page: Page
-) -> None:
+def test_nothing_is_wrong_without_rules_and_a_file_is_taken_up_by_itself(root: Path, serve: Serve, page: Page) -> None:
     dashboard = serve(root)
     page.goto(f"{dashboard.address}/alerts")
     expect(page.get_by_text("callscope alerts init")).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import importlib.util
+import json
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from logged_calls import CHOPPY_MS, TRIES
 from recorded_calls import Recorded, Sound, read
 
 from callscope.demo.run import bot
@@ -22,6 +24,7 @@ from callscope.errors import CallscopeError
 
 pytestmark = pytest.mark.e2e
 
+RUNNER = Path(__file__).with_name("noted_example.py")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SETUP_FILE = importlib.util.find_spec("callscope.adapters.pipecat.setup")
 EXAMPLE_SECONDS = 120
@@ -36,11 +39,18 @@ class OtherBots(msgspec.Struct, frozen=True):
     """This one died by SIGKILL while its caller was speaking."""
     answered: list[str]
     """The lines of its caller that had been answered by then."""
+    disturbed_ms: float
+    """The most that the machine was too busy to carry sound in time, as the callers noticed it."""
 
 
 @pytest.fixture(scope="module")
 def other_bots(tmp_path_factory: pytest.TempPathFactory) -> OtherBots:
-    return asyncio.run(_other_bots(tmp_path_factory.mktemp("others")))
+    """The three of them at once; once more, at most twice, when the machine disturbed their calls."""
+    for _ in range(TRIES):
+        bots = asyncio.run(_other_bots(tmp_path_factory.mktemp("others")))
+        if bots.disturbed_ms < CHOPPY_MS:
+            break
+    return bots
 
 
 async def _other_bots(root: Path) -> OtherBots:
@@ -48,28 +58,32 @@ async def _other_bots(root: Path) -> OtherBots:
     assert SETUP_FILE.origin is not None
     one, none, killed = root / "one", root / "none", root / "killed"
     async with asyncio.TaskGroup() as bots:
-        bots.create_task(_example("pipecat_one_line.py", one, {}))
-        bots.create_task(_example("pipecat_no_line.py", none, {"PIPECAT_SETUP_FILES": SETUP_FILE.origin}))
+        first = bots.create_task(_example("pipecat_one_line.py", one, {}))
+        other = bots.create_task(_example("pipecat_no_line.py", none, {"PIPECAT_SETUP_FILES": SETUP_FILE.origin}))
         answered = bots.create_task(_killed_call(killed))
-    return OtherBots(one, none, killed, answered.result())
+    return OtherBots(one, none, killed, answered.result(), max(first.result(), other.result()))
 
 
-async def _example(name: str, root: Path, extra: Mapping[str, str]) -> None:
+async def _example(name: str, root: Path, extra: Mapping[str, str]) -> float:
+    """Run an example; by how many milliseconds its caller was disturbed."""
     env = {**os.environ, "PATTER_LOG_DIR": str(root), "PORT": str(_free_port()), **extra}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        str(RUNNER),
         str(EXAMPLES / name),
         env=env,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), EXAMPLE_SECONDS)
+        output, errors = await asyncio.wait_for(process.communicate(), EXAMPLE_SECONDS)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0, output.decode(errors="replace")
+    assert process.returncode == 0, errors.decode(errors="replace")
+    noted = json.loads(output.splitlines()[-1])
+    return float(noted["late_ms"] + noted["choppy_ms"])
 
 
 async def _killed_call(root: Path) -> list[str]:

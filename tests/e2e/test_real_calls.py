@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from logged_calls import CHOPPY_MS, TRIES
 from recorded_calls import Recorded, Sound, nearest, read
 
 from callscope.demo.caller import CallHeard
@@ -35,8 +36,12 @@ class Calls(msgspec.Struct, frozen=True):
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
-    root = tmp_path_factory.mktemp("demo")
-    truths = asyncio.run(record_calls(root, list(SCENARIOS.values()), progress=print))
+    """All of them at once; once more, at most twice, when a caller noticed that the machine disturbed its call."""
+    for _ in range(TRIES):
+        root = tmp_path_factory.mktemp("demo")
+        truths = asyncio.run(record_calls(root, list(SCENARIOS.values()), progress=print))
+        if all(truth.call.late_ms + truth.call.choppy_ms < CHOPPY_MS for truth in truths):
+            break
     return Calls(
         root,
         {truth.scenario: truth for truth in truths},
@@ -127,7 +132,7 @@ def test_the_tool_call_is_there_with_arguments_result_and_duration(calls: Calls)
     assert result["tool_call_id"] == called["tool_call_id"]
     assert result["outcome"] == "completed"
     assert "Friday" in str(result["result"])
-    assert result["duration_ms"] == pytest.approx(1000, abs=400)
+    assert 999 <= result["duration_ms"] <= 1400 + calls.truths["order"].call.late_ms
     (with_tool,) = [exchange for exchange in order.exchanges if exchange.tools]
     assert with_tool.tools == ("lookup_order",)
 
@@ -218,7 +223,7 @@ def test_the_call_begins_and_ends_when_the_caller_connects_and_hangs_up(calls: C
     recorded, call = calls.recorded[scenario], calls.truths[scenario].call
     (connected,) = [event for event in recorded.record.events if event.type == "client_connected"]
     assert connected.ts_ms == pytest.approx(call.connected_at_ms, abs=tolerance_ms(call))
-    assert recorded.record.call.ended_at_ms == pytest.approx(call.hung_up_at_ms, abs=1500)
+    assert recorded.record.call.ended_at_ms == pytest.approx(call.hung_up_at_ms, abs=1500 + call.late_ms)
     assert recorded.record.call.end_reason
 
 
@@ -241,13 +246,13 @@ def test_each_side_is_on_its_own_channel_when_it_was_said_and_heard(calls: Calls
 
 @pytest.mark.parametrize("scenario", ANSWERED)
 def test_each_answer_begins_in_the_recording_where_its_event_says(calls: Calls, scenario: str) -> None:
-    recorded = calls.recorded[scenario]
+    recorded, call = calls.recorded[scenario], calls.truths[scenario].call
     sound = Sound(recorded)
     onsets = sound.onsets_ms(sound.agent)
     starts = recorded.moments_ms("agent_started_speaking")
     assert len(starts) == 3
     for start in starts:
-        assert nearest(onsets, start) == pytest.approx(start, abs=SOUND_MS)
+        assert nearest(onsets, start) == pytest.approx(start, abs=SOUND_MS + call.late_ms + call.choppy_ms)
 
 
 def test_an_answer_that_was_cut_off_is_silent_in_the_recording_while_the_caller_speaks(calls: Calls) -> None:

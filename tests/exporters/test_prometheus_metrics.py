@@ -38,9 +38,7 @@ def samples(metrics: Metrics, *, now_ms: int = NOW_MS) -> Samples:
 
 
 def total(found: Samples, name: str, **labels: str) -> float:
-    return sum(
-        value for (each, told), value in found.items() if each == name and labels.items() <= dict(told).items()
-    )
+    return sum(value for (each, told), value in found.items() if each == name and labels.items() <= dict(told).items())
 
 
 def test_every_metric_is_in_the_guide_with_its_labels_and_no_other() -> None:

@@ -114,9 +114,9 @@ class Mouth(io.AudioInput):  # type: ignore[misc]  # LiveKit is not followed by 
     async def __anext__(self) -> rtc.AudioFrame:
         """The next 20 ms."""
         now = time.perf_counter()
-        if self._next_at:
-            self.late_ms = max(self.late_ms, (now - self._next_at - _TICK_SECONDS) * 1000)
-        self._next_at = max(self._next_at + _TICK_SECONDS, now - 0.2)
+        due_at = self._next_at + _TICK_SECONDS if self._next_at else now + _TICK_SECONDS
+        self.late_ms = max(self.late_ms, (now - due_at) * 1000)
+        self._next_at = max(due_at, now - 0.2)
         await asyncio.sleep(self._next_at - now)
         count = round(MOUTH_RATE * _TICK_SECONDS)
         if self._samples.size and self._began is not None and not self._began.done():
@@ -124,18 +124,14 @@ class Mouth(io.AudioInput):  # type: ignore[misc]  # LiveKit is not followed by 
         piece, self._samples = self._samples[:count], self._samples[count:]
         frame = np.zeros(count, dtype=np.int16)
         frame[: piece.size] = piece
-        return rtc.AudioFrame(
-            data=frame.tobytes(), sample_rate=MOUTH_RATE, num_channels=1, samples_per_channel=count
-        )
+        return rtc.AudioFrame(data=frame.tobytes(), sample_rate=MOUTH_RATE, num_channels=1, samples_per_channel=count)
 
 
 class Ear(io.AudioOutput):  # type: ignore[misc]  # LiveKit is not followed by the type checker
     """The agent's side of the line, played in real time into the caller's ear, which remembers what it heard when."""
 
     def __init__(self) -> None:
-        super().__init__(
-            label="ear", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=EAR_RATE
-        )
+        super().__init__(label="ear", capabilities=io.AudioOutputCapabilities(pause=True), sample_rate=EAR_RATE)
         self.heard: list[Heard] = []
         self.late_ms = 0.0
         """The most that a piece of sound was played after its time."""
@@ -375,4 +371,3 @@ def _vad() -> Any:
     if not _loaded:
         _loaded.append(silero.VAD.load(min_silence_duration=0.25))
     return _loaded[0]
-

@@ -270,6 +270,7 @@ def form(*parts: tuple[str, bytes]) -> bytes:
         (b"", {"Content-Type": "text/plain"}, "no multipart form"),
         (b"nothing", FORM, "breaks off"),
         (form(("header", b"\x0a\x03abc"))[:-6], FORM, "breaks off"),
+        (form(("header", b"\x0a\x03abc"), ("chat_history", b"{}"))[:-12], FORM, "breaks off"),
         (form(("other", b"")), FORM, "no part 'header'"),
         (form(("header", b"")), FORM, "names no room"),
         (form(("header", b"\x0a\xff")), FORM, "breaks off"),

@@ -81,6 +81,8 @@ def test_traces_and_upload_are_one_call_in_whatever_order_they_come(story: str) 
 def test_seconds_of_recognition_come_from_the_report_and_nothing_is_counted_twice(story: str) -> None:
     alone, merged = told(traces(story)), told([*traces(story), upload(summary(story))])
     assert used(alone, "stt")["audio_seconds"] == 0
+    assert any(data.get("unreported_requests") for data in facts(alone, "usage"))
+    assert not any(data.get("unreported_requests") for data in facts(merged, "usage"))
     for line in summary(story)["usage"]:
         sums = used(merged, line["type"].removesuffix("_usage"))
         for theirs, ours in (

@@ -129,9 +129,7 @@ def test_a_failing_pool_job_raises_as_it_did(tmp_path: Path) -> None:
         assert done.result() == {"fn": 1, "call": 2, "self": 3}
 
 
-def test_what_happens_in_a_call_is_told_with_its_facts_and_without_its_words(
-    tmp_path: Path, calls: CallLogger
-) -> None:
+def test_what_happens_in_a_call_is_told_with_its_facts_and_without_its_words(tmp_path: Path, calls: CallLogger) -> None:
     with configured(tmp_path):
         call = calls.start_call("CA12", caller="+15551234567")
         call.event("client_connected", {"transport": "websocket"})

@@ -93,9 +93,7 @@ def test_a_flood_that_goes_on_is_told_every_second() -> None:
     moments=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(-1, 12)), max_size=80),
     wordings=st.integers(1, 3),
 )
-def test_whatever_comes_passed_and_folded_make_the_sum(
-    moments: list[tuple[int, int, int]], wordings: int
-) -> None:
+def test_whatever_comes_passed_and_folded_make_the_sum(moments: list[tuple[int, int, int]], wordings: int) -> None:
     flood = Flood(wordings)
     passed = told = 0
     now = SECOND_NS

@@ -81,6 +81,4 @@ class Faults:
             (fingerprint,),
         ).fetchone()
         pattern, stage, provider, exception_type, first_ms = row
-        return About(
-            pattern=pattern, stage=stage, provider=provider, exception_type=exception_type, first_ms=first_ms
-        )
+        return About(pattern=pattern, stage=stage, provider=provider, exception_type=exception_type, first_ms=first_ms)

@@ -160,9 +160,7 @@ def _well(rule: Rule, was: Incident, verdict: Verdict, at_ms: int) -> Incident |
     since_ms = at_ms if was.well_since_ms is None else was.well_since_ms
     now = msgspec.structs.replace(was, well_since_ms=since_ms)
     if verdict.words:
-        now = msgspec.structs.replace(
-            now, value=verdict.value, threshold=verdict.threshold, words=verdict.words
-        )
+        now = msgspec.structs.replace(now, value=verdict.value, threshold=verdict.threshold, words=verdict.words)
     if was.state == "over" or at_ms - since_ms < rule.recover_for_ms:
         return now
     if now.told_ms is None:  # a new error stays to be told when the quiet ends: it is not new then, and matters

@@ -109,9 +109,7 @@ def _settled(state: State, each: Delivery, outcome: Outcome, *, now_ms: int, jit
     if outcome.error is None:
         told = msgspec.structs.replace(told, sent=told.sent + 1, last_sent_ms=now_ms)
         return _without(state, each, told)
-    told = msgspec.structs.replace(
-        told, failed=told.failed + 1, last_error=outcome.error, last_error_ms=now_ms
-    )
+    told = msgspec.structs.replace(told, failed=told.failed + 1, last_error=outcome.error, last_error_ms=now_ms)
     if outcome.is_final or now_ms - each.notice.at_ms >= GIVE_UP_MS:
         return _without(state, each, msgspec.structs.replace(told, given_up=told.given_up + 1))
     attempts = each.attempts + 1

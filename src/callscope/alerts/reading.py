@@ -52,6 +52,8 @@ _SHARES: Final[dict[Kind, tuple[str, str]]] = {
     "unpriced": ("over_unpriced", "over"),  # a call is priced at its end
 }
 """What is a share of what."""
+
+
 class Past:
     """An archive between two moments, in Unix milliseconds. Read once for all rules that ask; close it afterwards.
 
@@ -180,9 +182,7 @@ class Past:
         calls = sum(len(rows) for _, rows in pieces)
         return Reading(at_ms=at_ms, since_ms=since_ms, calls=calls, value=value, n=calls)
 
-    def _most(
-        self, series: Series, what: str, hour_ms: int | None, rows: Sequence[tuple[int, ...]], at_ms: int
-    ) -> int:
+    def _most(self, series: Series, what: str, hour_ms: int | None, rows: Sequence[tuple[int, ...]], at_ms: int) -> int:
         """The dearest or longest of some calls at a moment. Of a whole hour it is kept, once all its calls are over."""
         known = None if hour_ms is None else self._kept.get((id(series), hour_ms))
         if known is not None:

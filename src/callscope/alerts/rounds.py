@@ -31,9 +31,7 @@ def look_at(past: Past, rule: Rule, state: State, at_ms: int) -> tuple[State, tu
     told = tuple(_with_calls(past, notice) for notice in notices)
     seen = _seen(state.seen.get(rule.name), reading.value, verdicts, after, told, at_ms)
     return (
-        msgspec.structs.replace(
-            state, incidents=(*others, *after.values()), seen={**state.seen, rule.name: seen}
-        ),
+        msgspec.structs.replace(state, incidents=(*others, *after.values()), seen={**state.seen, rule.name: seen}),
         told,
     )
 

@@ -43,9 +43,7 @@ class Spending:
                 by_hour.setdefault(int(key[0]), []).append(self._billed(key[1:], spend))
         self._hours = sorted(by_hour)
         self._running = {
-            budget.name: list(
-                accumulate((_of(budget, by_hour[at]) for at in self._hours), _plus, initial=(0, 0))
-            )
+            budget.name: list(accumulate((_of(budget, by_hour[at]) for at in self._hours), _plus, initial=(0, 0)))
             for budget in self.budgets
         }
 

@@ -106,9 +106,7 @@ def rehearsed(found: Rehearsal, *, since_ms: int, until_ms: int, every_ms: int) 
     }
 
 
-def print_notices(
-    console: Console, found: Rehearsal, rules: tuple[Rule, ...], *, since_ms: int, until_ms: int
-) -> None:
+def print_notices(console: Console, found: Rehearsal, rules: tuple[Rule, ...], *, since_ms: int, until_ms: int) -> None:
     """What would have been told: two lines each, then how often each rule would have."""
     for notice in found.notices:
         at = figures.moment(notice.at_ms)[:16]

@@ -183,9 +183,7 @@ def _since(ts_ms: int | None, call: Call) -> str:
     return figures.clock(max(ts_ms - call.started_at_ms, 0))
 
 
-def _transcript(
-    console: Console, record: CallRecord, exchanges: Sequence[Exchange], logged: Sequence[LogLine]
-) -> None:
+def _transcript(console: Console, record: CallRecord, exchanges: Sequence[Exchange], logged: Sequence[LogLine]) -> None:
     console.print()
     lines = transcript.lines_of(record.turns, record.events, exchanges)
     if logged:

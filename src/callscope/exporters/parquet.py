@@ -76,9 +76,7 @@ class _Parquet:
         columns: list[Any] = list(zip(*self._rows, strict=True))
         for place in self._flags:
             columns[place] = [None if value is None else bool(value) for value in columns[place]]
-        arrays = [
-            self._pa.array(column, type=field.type) for column, field in zip(columns, self._schema, strict=True)
-        ]
+        arrays = [self._pa.array(column, type=field.type) for column, field in zip(columns, self._schema, strict=True)]
         self._writer.write_batch(self._pa.record_batch(arrays, schema=self._schema))
         self._rows = []
         self._characters = 0

@@ -169,5 +169,3 @@ def _sound_started(call: Call, started_at_ms: int) -> int | None:
     recording = call.callscope.get("recording")
     offset_ms = recording.get("offset_ms") if isinstance(recording, dict) else None
     return started_at_ms + offset_ms if type(offset_ms) is int else None
-
-

@@ -146,9 +146,7 @@ class _Translation:
         """What is woven into the transcript; it tells no moment of its own, and stands after the words before it."""
         role = text(each.get("role")) or ""
         if role == "tool_call_invocation":
-            data = known(
-                tool_call_id=each.get("tool_call_id"), name=each.get("name"), arguments=each.get("arguments")
-            )
+            data = known(tool_call_id=each.get("tool_call_id"), name=each.get("name"), arguments=each.get("arguments"))
             return Event(ts_ms=at_ms, type=events.TOOL_CALL, data=data)
         if role == "tool_call_result":
             successful = each.get("successful")

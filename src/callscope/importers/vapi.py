@@ -147,9 +147,7 @@ class _Translation:
                 model=text(within(assistant, "model", "model")),
                 voice=text(within(assistant, "voice", "voiceId")),
             ),
-            "labels": known(
-                call_name=text(call.get("name")), assistant_version=text(call.get("assistantVersion"))
-            ),
+            "labels": known(call_name=text(call.get("name")), assistant_version=text(call.get("assistantVersion"))),
             "framework": {"name": "vapi"},
         }
 

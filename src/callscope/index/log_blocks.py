@@ -259,11 +259,7 @@ def _is_same(file: LogFile, row: tuple[int, str, int, int, int, int, bytes, int]
     if file.is_compressed:
         return name.endswith(".gz") and size in {file.size, -1} and mtime_ns == file.mtime_ns
     # A day's name tells which moments are believed, so that of another day is another file.
-    return (
-        not name.endswith(".gz")
-        and name[:10] == file.name[:10]
-        and mark == _mark(file, offset, logs)
-    )
+    return not name.endswith(".gz") and name[:10] == file.name[:10] and mark == _mark(file, offset, logs)
 
 
 def _mark(file: LogFile, offset: int, logs: LogFiles) -> bytes:

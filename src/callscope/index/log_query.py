@@ -9,7 +9,7 @@ import msgspec
 
 from callscope.archive.log_line import LEVELS, UNKNOWN, LogLine, rank_of, words_of
 from callscope.errors import SettingError
-from callscope.index import regex
+from callscope.index import globs, regex
 from callscope.model.wire import LAST_MS
 
 LIMIT: Final = 500
@@ -105,7 +105,7 @@ def level_rank(word: str, *, option: str = "--level") -> int:
 
 def _letters(pattern: str) -> tuple[bytes, ...]:
     """Runs of ASCII letters without which an expression does not match, in small letters."""
-    parsed = importlib.import_module("re._parser").parse(regex.clean(pattern))
+    parsed = importlib.import_module("re._parser").parse(globs.clean(pattern))
     runs: list[str] = []
     _collect(parsed, runs)
     return tuple(run.lower().encode() for run in runs if len(run) >= _LEAST_LETTERS)

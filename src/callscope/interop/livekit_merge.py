@@ -143,7 +143,7 @@ def _match(turn: WholeTurn, free: dict[int, WholeTurn]) -> int | None:
 
 def _may_be_one(turn: WholeTurn, other: WholeTurn) -> bool:
     """Whether two turns are the same: both have the same words, or one has no words and they began together."""
-    if turn.role != other.role or abs(turn.at_ms - other.at_ms) > _FAR_MS or other.heard == "":
+    if turn.role != other.role or abs(turn.at_ms - other.at_ms) > _FAR_MS:
         return False
     if not turn.text or not other.text:
         return abs(turn.at_ms - other.at_ms) <= _NEAR_MS

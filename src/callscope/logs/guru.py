@@ -84,7 +84,6 @@ class Guru:
             thread=record["thread"].name, data=record["extra"],
         )  # fmt: skip
 
-
     def _preset_stream(self) -> Any:
         """Where loguru's own preset writes to, as long as it is there."""
         from loguru import _defaults  # noqa: PLC0415 -- an optional package

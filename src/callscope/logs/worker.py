@@ -356,5 +356,3 @@ def _no(_line: Line) -> bool:
 
 def _nothing() -> None:
     """Nothing to look after."""
-
-

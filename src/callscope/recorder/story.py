@@ -45,9 +45,7 @@ class Story:
         planned: where the call goes unless another call is there.
     """
 
-    def __init__(
-        self, call: WholeCall, *, policy: Policy, writer: dict[str, Any], money: Money, planned: Path
-    ) -> None:
+    def __init__(self, call: WholeCall, *, policy: Policy, writer: dict[str, Any], money: Money, planned: Path) -> None:
         self.call = call
         self.key = key_of(str(call.source.get("format", "")), str(call.source.get("id", "")))
         self.transcript: list[bytes] = []

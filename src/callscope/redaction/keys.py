@@ -38,7 +38,7 @@ USUAL: Final = frozenset(
 )  # fmt: skip
 """Keys that tell no secret and no number of a party; most rows have no others."""
 _MACHINE_IN_KNOWN_EVENTS: Final = frozenset({"name", "code", "kind"})
-"""A tool's name, a warning's code and a silence's kind; in events of unknown types it may be a person's name and a PIN."""
+"""A tool's name, a warning's code, a silence's kind; in events of unknown types it may be a person's name or a PIN."""
 _ID_SUFFIXES: Final = ("_id", "_ids", "_sid")
 _KNOWN_EVENTS: Final = frozenset(
     value for name, value in vars(event).items() if name.isupper() and isinstance(value, str)

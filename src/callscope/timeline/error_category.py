@@ -112,7 +112,10 @@ _OF_MESSAGE: Final = tuple(
             CONNECTIVITY,
         ),
         (r"internal server error|bad gateway|service unavailable|overloaded|server error", SERVER),
-        (r"invalid[ _]request|bad request|unprocessable|unsupported parameter|invalid (argument|parameter|value)", INVALID_REQUEST),  # noqa: E501
+        (
+            r"invalid[ _]request|bad request|unprocessable|unsupported parameter|invalid (argument|parameter|value)",
+            INVALID_REQUEST,
+        ),
         (r"(model|voice|deployment|resource) .{0,80}(not found|does not exist)|not found", NOT_FOUND),
         (r"\bcancel(l)?ed\b", CANCELLED),
     )

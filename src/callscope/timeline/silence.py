@@ -104,9 +104,7 @@ class SilenceWatch:
         reports_sound: what is heard is reported in this call, though nothing was yet: a framework does that.
     """
 
-    def __init__(
-        self, *, started_at_ms: int | None, limit_ms: int = LIMIT_MS, reports_sound: bool = False
-    ) -> None:
+    def __init__(self, *, started_at_ms: int | None, limit_ms: int = LIMIT_MS, reports_sound: bool = False) -> None:
         self.reports_sound = reports_sound
         self._limit_ms = limit_ms
         self._now_ms = started_at_ms

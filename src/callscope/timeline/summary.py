@@ -269,9 +269,7 @@ def _problems(
     exchanges: Sequence[Exchange], rows: Sequence[Event], start_ms: int, silences: Sequence[Event]
 ) -> list[Problem]:
     recovered = recoveries(rows)
-    problems = [
-        problem for each in exchanges if (problem := _wait_problem(each, silences, last=each is exchanges[-1]))
-    ]
+    problems = [problem for each in exchanges if (problem := _wait_problem(each, silences, last=each is exchanges[-1]))]
     unreported = 0
     unreported_at_ms = start_ms
     moment_ms = start_ms

@@ -86,9 +86,7 @@ class Alerting:
             return ()
         rules, _ = self.rules()
         by_name = {} if rules is None else {rule.name: rule for rule in rules.rules}
-        found = [
-            Firing(incident=each, rule=by_name.get(each.rule)) for each in incidents if each.state == "firing"
-        ]
+        found = [Firing(incident=each, rule=by_name.get(each.rule)) for each in incidents if each.state == "firing"]
         return tuple(sorted(found, key=lambda each: (-_rank(each.rule), -each.incident.since_ms)))
 
 

@@ -27,9 +27,7 @@ class Line:
         caught: told of an error of ours, in an ``except`` block.
     """
 
-    def __init__(
-        self, log: CallLog, room: Any, *, given: Mapping[str, Any], caught: Callable[[str], None]
-    ) -> None:
+    def __init__(self, log: CallLog, room: Any, *, given: Mapping[str, Any], caught: Callable[[str], None]) -> None:
         self._log = log
         self._room = room
         self._given = given

@@ -82,9 +82,7 @@ def fill(target: Target, variable: Callable[[str], str | None]) -> Filled:
         secrets.add(found)
         return found
 
-    settings = {
-        key: value if key in _LITERAL else value_of(value, key) for key, value in target.settings.items()
-    }
+    settings = {key: value if key in _LITERAL else value_of(value, key) for key, value in target.settings.items()}
     return Filled(target, settings, frozenset(_all_secrets(secrets, settings)))
 
 

@@ -86,9 +86,7 @@ def _one(at: SplitResult, body: bytes, headers: Mapping[str, str], *, limit_seco
 def _connection(at: SplitResult, limit_seconds: float) -> http.client.HTTPConnection:
     host = at.hostname or ""
     if at.scheme == "https":
-        return http.client.HTTPSConnection(
-            host, at.port, timeout=limit_seconds, context=ssl.create_default_context()
-        )
+        return http.client.HTTPSConnection(host, at.port, timeout=limit_seconds, context=ssl.create_default_context())
     return http.client.HTTPConnection(host, at.port, timeout=limit_seconds)
 
 

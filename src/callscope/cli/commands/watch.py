@@ -47,9 +47,7 @@ class AlreadyWatchedError(CallscopeError):
 @click.option("--once", is_flag=True, help="Look once, send what is due, and end: 1 when something was wrong.")
 @options.as_json
 @click.pass_context
-def command(
-    ctx: click.Context, *, root: str | None, rules: str | None, every: str, once: bool, as_json: bool
-) -> None:
+def command(ctx: click.Context, *, root: str | None, rules: str | None, every: str, once: bool, as_json: bool) -> None:
     """Look at the rules of alerts again and again, and tell the targets what begins and ends.
 
     Ctrl-C or SIGTERM ends it; nothing is lost by that. `callscope serve` does the same while it runs.

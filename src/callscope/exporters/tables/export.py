@@ -78,5 +78,3 @@ def _one(
 
 def _size(path: Path) -> int:
     return path.stat().st_size
-
-

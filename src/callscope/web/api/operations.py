@@ -127,9 +127,7 @@ def call(site: Site, values: Values) -> CallDocument:
     record = read_call(path, now_ms=site.now_ms())
     if record.call.status == UNREADABLE:
         raise UnreadableError(f"the files of {path} cannot be read")
-    found = summarise(
-        record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events, call=record.call
-    )
+    found = summarise(record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events, call=record.call)
     return CallDocument(
         call=documents.call(record.call) | {"path": path.relative_to(site.root / CALLS).as_posix()},
         turns=[documents.turn(turn) for turn in record.turns],

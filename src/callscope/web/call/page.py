@@ -161,6 +161,4 @@ def call_page(
 
 def timeline_of(record: CallRecord) -> Timeline:
     """What a call's rows add up to."""
-    return summarise(
-        record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events, call=record.call
-    )
+    return summarise(record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events, call=record.call)

@@ -37,6 +37,7 @@ _STACKS: Final = 20
 _FROM: Final = f"FROM error AS e CROSS JOIN {CALLS} WHERE c.id = e.call AND e.call {{numbers}}"
 _WHEN: Final = "ifnull(e.ts_ms, c.started_at_ms)"
 
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A group in the list."""
 
@@ -122,9 +123,7 @@ def show(request: Request) -> Response:
     found = site.index.errors(asked.query, limit=MOST + 1)
     axis = _axis(asked, found)
     counts = _counts(site, asked.query, axis)
-    known = states.with_states(
-        site.index, asked.query, found[:MOST], now_ms=asked.now_ms, is_all=len(found) <= MOST
-    )
+    known = states.with_states(site.index, asked.query, found[:MOST], now_ms=asked.now_ms, is_all=len(found) <= MOST)
     state = request.query_params.get("state", "")
     if state and state not in states.STATES:
         raise SettingError(f"state={state!r} is no state of errors: write one of {', '.join(states.STATES)}")

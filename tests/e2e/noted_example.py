@@ -1,0 +1,25 @@
+"""Runs an example, and says at its end how its caller fared: ``python noted_example.py FILE``.
+
+What it prints is one line of JSON: the ``late_ms`` and ``choppy_ms`` of the caller's `CallHeard`.
+"""
+
+import json
+import runpy
+import sys
+from typing import Any
+
+from callscope.demo import caller
+
+make_call = caller.call
+
+
+async def noted(*told: Any, **named: Any) -> caller.CallHeard:
+    """The caller that the example knows."""
+    heard = await make_call(*told, **named)
+    print(json.dumps({"late_ms": heard.late_ms, "choppy_ms": heard.choppy_ms}), flush=True)  # noqa: T201 -- the answer
+    return heard
+
+
+if __name__ == "__main__":
+    vars(caller)["call"] = noted
+    runpy.run_path(sys.argv[1], run_name="__main__")
