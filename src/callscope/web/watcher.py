@@ -12,13 +12,15 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from callscope.alerts import store
-from callscope.alerts.watch import EVERY_MS, Told, Watch
 from callscope.errors import CallscopeError
 from callscope.index.index import Index
 from callscope.web.refresher import Refresher
+
+if TYPE_CHECKING:
+    from callscope.alerts.watch import Told, Watch
 
 WHO: Final = "callscope serve"
 _LOOK_SECONDS: Final = 5.0
@@ -91,6 +93,8 @@ class Watcher:
 
     def _hold(self) -> None:
         """Watch, if nobody else does."""
+        from callscope.alerts.watch import EVERY_MS, Watch  # noqa: PLC0415 -- a dashboard without rules starts without
+
         with store.held(self._root) as is_ours:
             if not is_ours:
                 self.trouble = ""
