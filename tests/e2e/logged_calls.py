@@ -25,8 +25,15 @@ PRICES = {"CALLSCOPE_PRICES": str(Path(scenarios.__file__).with_name("prices.tom
 CHOPPY_MS = 1000
 """A machine that is too busy to carry sound makes other calls of it: gaps in words, callers that give up."""
 TRIES = 3
-READY_SECONDS = 60
-LEAVE_SECONDS = 30
+READY_SECONDS = 180
+LEAVE_SECONDS = 60
+PATIENCE_MS = 30_000
+"""A caller who says the next line before the last one is answered, as the machine is busy, tells another story."""
+
+
+def patient(scenario: Scenario) -> Scenario:
+    """The same caller, who waits until it is answered however busy the machine is."""
+    return msgspec.structs.replace(scenario, patience_ms=PATIENCE_MS)
 
 
 class Line:

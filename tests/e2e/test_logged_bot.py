@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from logged_calls import PRICES, TRIES, Run, run_calls
+from logged_calls import PRICES, TRIES, Run, patient, run_calls
 from recorded_calls import read
 
 from callscope.demo.scenarios import APOLOGY, GREETING, INSTRUCTION, MADE_UP_KEY, REPLIES, SCENARIOS
@@ -19,7 +19,7 @@ from callscope.model.wire import format_ts
 
 pytestmark = pytest.mark.e2e
 
-CALLS = {f"call-{name}": SCENARIOS[name] for name in ("order", "error", "barge_in")}
+CALLS = {f"call-{name}": patient(SCENARIOS[name]) for name in ("order", "error", "barge_in")}
 WORDS = [GREETING, APOLOGY, INSTRUCTION, *REPLIES, *(each.text for each in REPLIES.values() if each.text)]
 Lines = list[dict[str, Any]]
 
@@ -58,7 +58,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
 async def _both(info: Path, debug: Path) -> tuple[Run, Run]:
     as_it_is = run_calls(info, CALLS, environment=PRICES)
-    looking = run_calls(debug, {"looked-at": SCENARIOS["order"]}, environment={"CALLSCOPE_LOG_LEVEL": "DEBUG"})
+    looking = run_calls(debug, {"looked-at": patient(SCENARIOS["order"])}, environment={"CALLSCOPE_LOG_LEVEL": "DEBUG"})
     return await asyncio.gather(as_it_is, looking)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from logged_calls import TRIES, Line, Run, run_calls
+from logged_calls import TRIES, Line, Run, patient, run_calls
 from recorded_calls import Recorded, read
 from webhook_ear import Ear
 
@@ -85,8 +85,8 @@ async def _away(place: Path, ear: Ear) -> Away:
     assert watch.stdout is not None
     try:
         runs = await asyncio.gather(
-            _call(roots[0], SCENARIOS["barge_in"], _reset),
-            _call(roots[1], SCENARIOS["barge_in"], _hang, LLM_READ_SECONDS="2"),
+            _call(roots[0], patient(SCENARIOS["barge_in"]), _reset),
+            _call(roots[1], patient(SCENARIOS["barge_in"]), _hang, LLM_READ_SECONDS="2"),
             _call(roots[2], ASKING, _say_nothing, CALLSCOPE_SILENCE_SECONDS="3"),
         )
         delivered = 0

@@ -6,10 +6,12 @@ the signs that jobs give of their ends.
 """
 
 import asyncio
+import json
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import openai as sdk
@@ -17,6 +19,7 @@ from livekit.agents import Agent, AgentServer, AgentSession, JobContext, JobExec
 from livekit.plugins import openai
 
 from callscope.adapters.livekit import on_session_end, record
+from callscope.recorder.call_log import CallLog
 
 SHUTDOWN: str = "the shift is over"
 BLOCKED_SECONDS: float = 0.6
@@ -27,12 +30,12 @@ async def entrypoint(ctx: JobContext) -> None:
     web = sdk.DefaultAsyncHttpxClient(verify=False)
     client = sdk.AsyncClient(base_url=os.environ["OFFLINE_MODELS"], api_key="none", max_retries=0, http_client=web)
     session = AgentSession(llm=openai.LLM(model="gpt-4.1-mini", client=client), vad=None, turn_detection=None)
-    record(session, ctx, labels={"agent_version": "2.4"})
+    recorder = record(session, ctx, labels={"agent_version": "2.4"})
     ctx.add_shutdown_callback(_tell_the_end)
     await session.start(Agent(instructions="Answer in one sentence."))
     await session.run(user_input="Are you open today?")
     if ctx.job.room.name == "dies":
-        await asyncio.sleep(0.1)  # ten times as long as a row waits to be written
+        await _until(lambda: _rows(recorder.call) == 2)  # a row waits 10 ms, on a busy machine longer
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(BLOCKED_SECONDS)  # noqa: ASYNC251 -- this is what is to be found out
     await session.run(user_input="And tomorrow?")
@@ -40,9 +43,30 @@ async def entrypoint(ctx: JobContext) -> None:
 
 
 async def _tell_the_end() -> None:
-    await asyncio.sleep(0.3)  # the callbacks of a job run side by side, and those of others are to be done
     sign = Path(os.environ["OFFLINE_FOLDER"]) / "over"
     await asyncio.to_thread(sign.touch)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Wait for something on the disk. Who started this program has patience, not this function."""
+    while not await asyncio.to_thread(holds):  # noqa: ASYNC110 -- another process or thread writes it
+        await asyncio.sleep(0.02)
+
+
+def _rows(call: CallLog | None) -> int:
+    assert call is not None
+    assert call.path is not None
+    file = call.path / "transcript.jsonl"
+    return file.read_bytes().count(b"\n") if file.exists() else 0
+
+
+def _is_kept(fate: str) -> bool:
+    """Whether all is on the disk that a job leaves: its callbacks run side by side, and its sign may be first."""
+    for file in Path(os.environ["PATTER_LOG_DIR"]).rglob("metadata.json"):
+        metadata = json.loads(file.read_text())
+        if metadata["callscope"]["labels"].get("room") == fate and metadata["status"] != "in_progress":
+            return (file.parent / "source" / "livekit_report.json").exists()
+    return False
 
 
 async def main(executor: str, folder: Path, fates: list[str]) -> None:
@@ -68,6 +92,8 @@ async def main(executor: str, folder: Path, fates: list[str]) -> None:
             await server.simulate_job(fate, fake_job=True)
             while server.active_jobs and not await asyncio.to_thread((folder / "over").exists):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
+            if fate == "ends":
+                await _until(lambda: _is_kept("ends"))
             await asyncio.to_thread((folder / "over").unlink, missing_ok=True)
         if fates[-1] == "dies":
             os._exit(0)  # what the job's process left is all that there is; the server would wait for it

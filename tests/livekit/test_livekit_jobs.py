@@ -31,7 +31,7 @@ def _serve(executor: str, fates: list[str], place: Path) -> dict[str, Kept]:
     subprocess.run(
         [sys.executable, str(AGENT), executor, str(signs), *fates],
         env={**os.environ, "PATTER_LOG_DIR": str(root)},
-        timeout=80,
+        timeout=240,
         check=True,
         capture_output=True,
     )

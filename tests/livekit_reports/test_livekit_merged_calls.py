@@ -121,6 +121,13 @@ def test_a_tools_result_is_the_reports_and_its_failure_that_of_the_log() -> None
     assert (results[1]["outcome"], results[1]["message"]) == ("failed", "the driver's phone is off")
 
 
+def test_the_end_is_the_jobs_own_reason() -> None:
+    merged = told([*traces("tools"), upload(summary("tools"))])
+    (end,) = facts(merged, "call_ended")
+    assert (end["reason"], end["initiator"]) == ("the story is told", "agent")
+    assert merged.source["report"]["close_reason"] == "CR_USER_INITIATED"
+
+
 def test_the_callers_words_that_no_span_has_are_the_reports() -> None:
 
     def silent_of(each: Record) -> Record:

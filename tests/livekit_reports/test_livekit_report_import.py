@@ -271,6 +271,16 @@ def test_values_of_any_kind_in_any_place_do_not_stop_an_import(tmp_path: Path) -
         kept(tmp_path / str(place), changed)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("timestamp", 1e14), ("timestamp", -5), ("duration_ms", 1e15), ("duration_ms", -1), ("events", [{}])],
+)
+def test_moments_beyond_all_time_are_none(tmp_path: Path, name: str, value: Any) -> None:
+    document = report("tools-1.8.9")
+    document[name] = value
+    assert len(kept(tmp_path, document).turns) == 5
+
+
 def test_importing_again_changes_nothing(tmp_path: Path) -> None:
     for name in ("tools-1.8.9", "typed-1.3.12"):
         (tmp_path / f"{name}.json").write_bytes(content_of(report(name)))

@@ -215,6 +215,8 @@ def test_the_three_tell_the_same_beginning_end_and_status(ways: dict[str, Ways],
         assert call.ended_at_ms == pytest.approx(adapter.ended_at_ms, abs=300)
         assert (call.agent["model"], call.agent["tts"]["model"]) == ("gpt-4.1-mini", "tts-1")
         assert call.labels["job_id"] == adapter.labels["job_id"]
+        (end,) = facts(record, "call_ended")
+        assert end["initiator"] == "agent"
     # LiveKit's report takes a job that is shut down for the agent's own wish.
     assert ways[story].insights.call.end_reason == adapter.end_reason == "the story is told"
 

@@ -9,25 +9,20 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from callscope.archive import jsonl
+from callscope.archive.directory_lock import locked
 from callscope.archive.paths import METADATA
 from callscope.archive.reader import UNREADABLE, read_envelope, read_file
 from callscope.archive.replace import touch_day, write_json
 from callscope.errors import SettingError, UnreadableError
 from callscope.model.call import ABANDONED, IN_PROGRESS, Call
 from callscope.model.wire import format_ts, parse_ts
-
-try:
-    import fcntl
-except ImportError:  # Windows: without the lock, the file's identity alone tells of others
-    fcntl = None  # type: ignore[assignment]
 
 MAX_NAME: Final = 60
 """Characters of a label's name."""
@@ -98,7 +93,7 @@ def annotate(
     labels = {_name(name): _value(value) for name, value in (set_labels or {}).items()}
     text = None if add_note is None else _text(add_note)
     try:
-        with _locked(path):
+        with locked(path):
             for _ in range(_TRIES):
                 before = _identity(path)
                 document = _document(path, now_ms)
@@ -184,16 +179,3 @@ def _is_line(text: str) -> bool:
 def _identity(path: Path) -> tuple[int, int, int]:
     status = os.stat(path / METADATA, follow_symlinks=False)  # noqa: PTH116 -- the same call either way
     return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep others who annotate the call out; raises `OSError` when there is no such directory."""
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)) if fcntl is not None else None
-    try:
-        if fd is not None:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        if fd is not None:
-            os.close(fd)

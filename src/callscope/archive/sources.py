@@ -17,15 +17,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from callscope.archive import paths
+from callscope.archive import directory_lock, paths
 from callscope.archive.listing import DAY_MS
 from callscope.archive.reader import read_file, read_metadata
 from callscope.archive.replace import FILE_MODE, make_dir, write_all
-
-try:
-    import fcntl
-except ImportError:  # Windows: two imports of one source at once may make two calls of it
-    fcntl = None  # type: ignore[assignment]
 
 SOURCE_DIR: Final = "source"
 """In a call's directory: what it was made from."""
@@ -59,14 +54,8 @@ def locked(day: Path) -> Iterator[None]:
     """Keep others out who put calls of sources into a day, so that none is there twice; raises `OSError`."""
     marks = day / _MARKS
     make_dir(marks)
-    fd = os.open(marks, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)) if fcntl is not None else None
-    try:
-        if fd is not None:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+    with directory_lock.locked(marks):
         yield
-    finally:
-        if fd is not None:
-            os.close(fd)
 
 
 def remember(path: Path, key: str) -> None:

@@ -107,7 +107,7 @@ class Report:
         told = list(self._moments) if self.events or duration_ms is None else []
         if self._made_ms is not None and (duration_ms is not None or not told):
             told.append(self._made_ms - (duration_ms or 0))
-        return round(min(told)) if told else None
+        return max(0, round(min(told))) if told else None
 
     def is_context(self, item: dict[str, Any]) -> bool:
         """Whether an item was put into the history before the session, and was not said in it."""

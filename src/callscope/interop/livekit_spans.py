@@ -42,6 +42,10 @@ _REASONS: Final = {
     "task_completed": ("the agent's task was completed", "agent"),
     "user_initiated": ("the agent ended the call", "agent"),
 }
+_BY_SYSTEM: Final = (
+    "room disconnected", "parent process", "crash", "timeout", "timed out", "worker", "drain",
+)  # fmt: skip
+"""What LiveKit gives as a job's reason when it was not the agent's own code that shut it down."""
 _SOUNDS: Final = frozenset({"user_speaking", "user_turn", "tts_node", "tts_request", "realtime_inference"})
 _STT_SECONDS: Final = "lk.agents.usage.stt_audio_duration"
 
@@ -116,7 +120,7 @@ def _tell_job(told: Told, spans: list[Span]) -> None:
     told.about["close_reason"] = word
     real = aliases.text(shutdown.attributes, ("lk.shutdown.reason",)) if shutdown is not None else None
     if real and real != "user requested" and word in {"user_initiated", "job_shutdown"}:
-        reason, initiator = real, "system"
+        reason, initiator = real, "system" if any(each in real.lower() for each in _BY_SYSTEM) else "agent"
         if any(each in real.lower() for each in ("participant", "hang up", "hung up", "hangup")):
             reason, initiator = "the caller hung up", "caller"
     told.end["reason"] = reason or None

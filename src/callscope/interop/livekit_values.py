@@ -14,9 +14,9 @@ _MS: Final = 1000
 
 
 def ms(seconds: object) -> float | None:
-    """Unix seconds as milliseconds; None for anything else."""
+    """Unix seconds as milliseconds; None for anything else, and for what is beyond all time."""
     told = aliases.figure(seconds)
-    return told * _MS if told else None
+    return told * _MS if told and told * _MS <= wire.LAST_MS else None
 
 
 def objects(value: object) -> Iterator[dict[str, Any]]:

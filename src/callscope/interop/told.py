@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from callscope.interop import aliases
+from callscope.interop.hosts import provider_of_host
 from callscope.interop.spans import ERROR, Span, SpanEvent
 from callscope.model import event as events
 from callscope.model.event import Event
@@ -36,24 +37,6 @@ _USUAL_PLACE: Final = 50
 _TURN_PLACE: Final = 90
 _OWN_PLACE: Final = -1
 _MAX_WORDS: Final = 4_000
-_HOSTS: Final = {
-    "api.openai.com": "openai",
-    "openai.azure.com": "azure",
-    "api.groq.com": "groq",
-    "api.together.xyz": "together",
-    "api.fireworks.ai": "fireworks",
-    "api.deepseek.com": "deepseek",
-    "api.mistral.ai": "mistral",
-    "api.perplexity.ai": "perplexity",
-    "api.cerebras.ai": "cerebras",
-    "api.x.ai": "xai",
-    "openrouter.ai": "openrouter",
-    "generativelanguage.googleapis.com": "google",
-    "api.anthropic.com": "anthropic",
-    "api.deepgram.com": "deepgram",
-    "api.cartesia.ai": "cartesia",
-    "api.elevenlabs.io": "elevenlabs",
-}
 _PROVIDERS: Final = {
     "azure.ai.openai": "azure",
     "azure.ai.inference": "azure",
@@ -188,7 +171,7 @@ def provider_named(told: str) -> str:
         return name
     if host in _LOOPBACK:
         return "localhost"
-    return next((known for end, known in _HOSTS.items() if host == end or host.endswith(f".{end}")), host)
+    return provider_of_host(host)
 
 
 def model_of(span: Span) -> str | None:

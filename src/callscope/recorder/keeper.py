@@ -15,8 +15,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -25,6 +24,7 @@ import msgspec
 
 from callscope import clock, config
 from callscope.archive import exchange, liveness, paths, sources
+from callscope.archive.directory_lock import locked
 from callscope.archive.reader import is_orphan, read_metadata
 from callscope.archive.replace import FILE_MODE, make_dir, touch_day, write_all, write_json
 from callscope.archive.sources import SOURCE_DIR
@@ -43,11 +43,6 @@ from callscope.redaction.policy import Policy
 
 if TYPE_CHECKING:
     from typing import Self
-
-try:
-    import fcntl
-except ImportError:  # Windows: who annotates a call in the very moment of its replacement may lose the note
-    fcntl = None  # type: ignore[assignment]
 
 State = Literal["new", "replaced", "unchanged"]
 
@@ -175,7 +170,7 @@ class Keeper:
         return exchange.place(made, planned)
 
     def _replace(self, made: Path, story: Story, there: Path, planned: Path) -> Path:
-        with _locked(there):
+        with locked(there):
             former = read_metadata(str(there)) or {}
             _carry(there, made, story)
             self._write(made, story, former)
@@ -283,16 +278,3 @@ def _write_file(path: Path, content: bytes) -> None:
         write_all(fd, content)
     finally:
         os.close(fd)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Keep out who annotates the call meanwhile; raises `OSError` when there is no such directory."""
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)) if fcntl is not None else None
-    try:
-        if fd is not None:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        if fd is not None:
-            os.close(fd)

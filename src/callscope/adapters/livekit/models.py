@@ -5,20 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-_HOSTS: Final = {
-    "api.openai.com": "openai",
-    "openai.azure.com": "azure",
-    "api.groq.com": "groq",
-    "api.together.xyz": "together",
-    "api.fireworks.ai": "fireworks",
-    "api.deepseek.com": "deepseek",
-    "api.mistral.ai": "mistral",
-    "api.perplexity.ai": "perplexity",
-    "api.cerebras.ai": "cerebras",
-    "api.x.ai": "xai",
-    "openrouter.ai": "openrouter",
-    "generativelanguage.googleapis.com": "google",
-}
+from callscope.interop.hosts import provider_of_host
+
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _UNKNOWN: Final = frozenset({"", "unknown"})
 _FALLBACKS: Final = ("_llm_instances", "_stt_instances", "_tts_instances")
@@ -34,7 +22,7 @@ def provider_of(told: object) -> str | None:
         return told.lower()
     if host in _LOOPBACK:
         return "localhost"
-    return next((name for end, name in _HOSTS.items() if host == end or host.endswith(f".{end}")), host)
+    return provider_of_host(host)
 
 
 def text_of(told: object) -> str | None:

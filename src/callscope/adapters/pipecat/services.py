@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from callscope.interop.hosts import provider_of_host
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,20 +18,6 @@ _TRANSPORTS: Final = frozenset({_OUTPUT, "BaseInputTransport"})
 _PROVIDER: Final = re.compile(r"pipecat\.services\.(\w+)\.")
 _PLACE: Final = re.compile(r"pipecat\.(?:transports|serializers)\.(\w+)")
 _REALTIME: Final = re.compile(r"realtime|live|sonic|ultravox", re.IGNORECASE)
-_HOSTS: Final = {
-    "api.openai.com": "openai",
-    "openai.azure.com": "azure",
-    "api.groq.com": "groq",
-    "api.together.xyz": "together",
-    "api.fireworks.ai": "fireworks",
-    "api.deepseek.com": "deepseek",
-    "api.mistral.ai": "mistral",
-    "api.perplexity.ai": "perplexity",
-    "api.cerebras.ai": "cerebras",
-    "api.x.ai": "xai",
-    "openrouter.ai": "openrouter",
-    "generativelanguage.googleapis.com": "google",
-}
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 -- compared with, not bound
 _MAX_DEPTH: Final = 16
 _FAILOVER: Final = "ServiceSwitcherStrategyFailover"
@@ -192,7 +180,7 @@ def _host_provider(processor: Any) -> str | None:
         return None
     if host in _LOOPBACK:
         return "localhost"
-    return next((name for end, name in _HOSTS.items() if host == end or host.endswith(f".{end}")), host)
+    return provider_of_host(host)
 
 
 def _setting(processor: Any, name: str) -> str | None:

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
+from callscope.interop.realtime.values import mapping, number, objects, text
 from callscope.model import wire
 
-_MOST: Final = 10**15
-
-
-def text(value: object) -> str | None:
-    """A text with something in it; None for anything else."""
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def number(value: object) -> float | None:
-    """A number, a whole one as int; None for anything else, and for what is beyond all measure."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -_MOST <= value <= _MOST:
-        return None
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def mapping(value: object) -> dict[str, Any]:
-    """An object; an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def objects(value: object) -> Iterator[dict[str, Any]]:
-    """The objects of a list, in their order."""
-    for each in value if isinstance(value, list) else ():
-        if isinstance(each, dict):
-            yield each
+__all__ = ["Unknown", "known", "mapping", "moment", "number", "objects", "text", "within"]
 
 
 def moment(value: object) -> int | None:
