@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback_ears import receiver
 from noticed import AT_MS, notice
-from receivers import receiver
 from starlette.testclient import TestClient
 from watched import NOBODY_CALLS, Watched, target
 

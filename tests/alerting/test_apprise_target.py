@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from loopback_ears import receiver
 from noticed import notice, target
-from receivers import receiver
 
 pytest.importorskip("apprise")
 

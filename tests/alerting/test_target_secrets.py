@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from loopback_ears import receiver
 from noticed import notice, target
 
 from callscope.alerts import deliver
 from callscope.alerts.rule_source import rules_of
 from callscope.errors import SettingError
-from receivers import receiver
 
 SIGNED_WITH = "signed-with-it"
 

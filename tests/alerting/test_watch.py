@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from receivers import HANG, Receiver, receiver
+from loopback_ears import HANG, Receiver, receiver
 from watched import HOUR_MS, NOBODY_CALLS, Watched, target
 
 from callscope.alerts import history, lookout, store

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from receivers import receiver
+from loopback_ears import receiver
 from watched import NOBODY_CALLS, target
 
 from callscope.alerts import lookout, store

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback_ears import CLOSE, HANG, TRICKLE, Receiver, receiver
 from noticed import notice, target
 
 from callscope.alerts import deliver
 from callscope.alerts.deliver import DeliveryError
 from callscope.alerts.deliver.webhook import retry_after_ms
 from callscope.errors import SettingError
-from receivers import CLOSE, HANG, TRICKLE, Receiver, receiver
 
 SHARED = "between us"
 
