@@ -27,7 +27,7 @@ WIDE: Final[ViewportSize] = {"width": 1400, "height": 1000}
 NARROW: Final[ViewportSize] = {"width": 390, "height": 800}
 _ADDRESS: Final = re.compile(r"http://\S+")
 
-PATIENCE_MS: Final = 15_000
+PATIENCE_MS: Final = 60_000
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -80,7 +80,7 @@ class Dashboard:
         """End it; whatever it said is a failure."""
         if self._process.poll() is None:
             self._process.terminate()
-            _, told = self._process.communicate(timeout=20)
+            _, told = self._process.communicate(timeout=60)
             assert told == "", f"the dashboard said: {told}"
 
 

@@ -35,7 +35,7 @@ class Caller:
         return "/calls/" + Path(self._process.stdout.readline().strip()).relative_to(self._root / CALLS).as_posix()
 
     def close(self) -> None:
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)
         assert self._process.returncode == 0
 
 

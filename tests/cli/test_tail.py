@@ -167,7 +167,7 @@ def test_the_command_follows_a_call_live_and_ends_with_it(tmp_path: Path) -> Non
             assert json.loads(process.stdout.readline())["text"] == text
         end(directory)
         assert json.loads(process.stdout.readline())["kind"] == "ended"
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     writer.close(keep=False)
 
 
@@ -179,6 +179,6 @@ def test_ctrl_c_ends_it_without_a_word(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert process.stderr.readline() == f"0 calls in progress in {tmp_path}; Ctrl-C ends\n"
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=10) == ("", "")
+        assert process.communicate(timeout=60) == ("", "")
 
     assert process.returncode == 130

@@ -8,9 +8,10 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,7 @@ PRICES = {"CALLSCOPE_PRICES": str(Path(scenarios.__file__).with_name("prices.tom
 CHOPPY_MS = 1000
 """A machine that is too busy to carry sound makes other calls of it: gaps in words, callers that give up."""
 TRIES = 3
+"""The first time all calls at once; those that the machine disturbed again, at most twice, and one after the other."""
 READY_SECONDS = 180
 LEAVE_SECONDS = 60
 PATIENCE_MS = 30_000
@@ -34,6 +36,19 @@ PATIENCE_MS = 30_000
 def patient(scenario: Scenario) -> Scenario:
     """The same caller, who waits until it is answered however busy the machine is."""
     return msgspec.structs.replace(scenario, patience_ms=PATIENCE_MS)
+
+
+async def together(*makings: Coroutine[Any, Any, Any], at_once: int) -> list[Any]:
+    """Do all of them, so many at a time; what they give, in their order. Raises an `ExceptionGroup`."""
+    free = asyncio.Semaphore(at_once)
+
+    async def in_turn(making: Coroutine[Any, Any, Any]) -> Any:
+        async with free:
+            return await making
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(in_turn(each)) for each in makings]
+    return [task.result() for task in tasks]
 
 
 class Line:

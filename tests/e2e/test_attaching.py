@@ -10,13 +10,12 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import pytest
-from logged_calls import CHOPPY_MS, TRIES, patient
+from logged_calls import CHOPPY_MS, TRIES, patient, together
 from recorded_calls import Recorded, Sound, read
 
 from callscope.demo.run import bot
@@ -29,7 +28,6 @@ RUNNER = Path(__file__).with_name("noted_example.py")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SETUP_FILE = importlib.util.find_spec("callscope.adapters.pipecat.setup")
 EXAMPLE_SECONDS = 300
-Made = TypeVar("Made")
 
 
 class OtherBots(msgspec.Struct, frozen=True):
@@ -59,18 +57,13 @@ async def _other_bots(root: Path, *, at_once: int) -> OtherBots:
     assert SETUP_FILE is not None
     assert SETUP_FILE.origin is not None
     one, none, killed = root / "one", root / "none", root / "killed"
-    free = asyncio.Semaphore(at_once)
-
-    async def in_turn(making: Awaitable[Made]) -> Made:
-        async with free:
-            return await making
-
-    async with asyncio.TaskGroup() as bots:
-        without = _example("pipecat_no_line.py", none, {"PIPECAT_SETUP_FILES": SETUP_FILE.origin})
-        first = bots.create_task(in_turn(_example("pipecat_one_line.py", one, {})))
-        other = bots.create_task(in_turn(without))
-        answered = bots.create_task(in_turn(_killed_call(killed)))
-    return OtherBots(one, none, killed, answered.result(), max(first.result(), other.result()))
+    first_ms, other_ms, answered = await together(
+        _example("pipecat_one_line.py", one, {}),
+        _example("pipecat_no_line.py", none, {"PIPECAT_SETUP_FILES": SETUP_FILE.origin}),
+        _killed_call(killed),
+        at_once=at_once,
+    )
+    return OtherBots(one, none, killed, answered, max(first_ms, other_ms))
 
 
 async def _example(name: str, root: Path, extra: Mapping[str, str]) -> float:

@@ -38,7 +38,7 @@ from pipecat.workers.runner import WorkerRunner
 
 SAMPLE_RATE = 16_000
 SOUND_SECONDS_A_SENTENCE = 0.2
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 30
 STOP_SECS = 0.2
 
 

@@ -161,7 +161,7 @@ def test_the_call_is_named_by_the_workers_own_metadata_or_conversation(record: A
 def test_the_reason_of_the_end_is_told(record: Any, end: pf.Frame, reason: str, initiator: str) -> None:
     async def ending(bot: Bot) -> None:
         await bot.worker.queue_frame(end)
-        await asyncio.wait_for(bot.worker.wait(), 5)
+        await asyncio.wait_for(bot.worker.wait(), 30)
 
     call = record(Bot, ending)
 

@@ -161,7 +161,7 @@ def test_an_error_that_ends_the_call_is_told_as_its_reason(record: Any) -> None:
         error = pf.ErrorFrame("everything is broken")
         error.fatal = True
         await bot.mind.push_error_frame(error)
-        await asyncio.wait_for(bot.worker.wait(), 10)
+        await asyncio.wait_for(bot.worker.wait(), 30)
 
     call = record(Bot, die)
 

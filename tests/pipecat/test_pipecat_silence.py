@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from pipecat.frames import frames as pf
-from scripted_bot import Answer, Bot, Voice
+from scripted_bot import PATIENCE_SECONDS, Answer, Bot, Voice
 
 from callscope.recorder import current
 
@@ -44,7 +44,7 @@ def test_a_pipeline_that_is_idle_is_ended_by_a_watchdog(record: Any) -> None:
     async def wait(bot: Bot) -> None:
         await bot.until("CancelFrame")
 
-    call = record(lambda: Bot([], idle_timeout_secs=0.2), wait)
+    call = record(lambda: Bot([], idle_timeout_secs=1.0), wait)
 
     (warning,) = [each for each in call.of("warning") if each["code"] == "idle_timeout"]
     assert warning["message"]
@@ -63,7 +63,7 @@ def test_a_pipeline_that_is_stuck_says_so_once(record: Any) -> None:
                 twice.set()
 
         bot.worker.add_event_handler("on_heartbeat_timeout", count)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await twice.wait()
 
     def make() -> Bot:

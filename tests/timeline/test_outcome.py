@@ -8,7 +8,7 @@ from timeline_script import START, agent, at, caller, fold_of
 from callscope.model.event import Event
 from callscope.model.turn import Turn
 from callscope.timeline.fold import Fold
-from callscope.timeline.outcome import Outcome, decide
+from callscope.timeline.outcome import Outcome, decide, describe_error
 
 GREETING = [at(0, "client_connected"), at(100, "tts_started"), at(300, "tts_first_audio"), *agent(400, 2000)]
 HANG_UP = [at(20_000, "client_disconnected")]
@@ -203,3 +203,9 @@ def test_of_errors_without_end_a_bounded_number_is_remembered() -> None:
     facts = fold_of(failed(ms, f"e{ms}", "no" * 1000) for ms in range(5000)).facts
     assert (facts.errors, facts.errors_unrecovered) == (5000, 5000)
     assert len(facts.open_errors) == 64
+
+
+def test_an_error_of_an_unknown_kind_is_called_by_its_code() -> None:
+    assert describe_error({"error_code": "timeout", "category": "unknown"}) == "timeout"
+    assert describe_error({"error_code": "504", "category": "timeout"}) == "timeout"
+    assert describe_error({"category": "unknown"}) == "an error without a message"

@@ -28,8 +28,14 @@ _NS: Final = 1_000_000_000
 
 
 @contextlib.contextmanager
-def call_index(archive: Path, *, now_ms: int) -> Iterator[Index]:
+def call_index(archive: Path, *, now_ms: int, whole: bool = False) -> Iterator[Index]:
     """The index of an archive, as fresh as it can be in a short time; says on stderr when that is not quite.
+
+    Args:
+        archive: the root.
+        now_ms: Unix milliseconds.
+        whole: take the time that it needs, for what is kept or decides something: a file without some calls looks
+            like one with all.
 
     Raises:
         NotFoundError: there is no such archive.
@@ -38,11 +44,11 @@ def call_index(archive: Path, *, now_ms: int) -> Iterator[Index]:
     require_root(archive)
     place = place_of(archive, config.index_place())
     with Index.open(archive, place=place, now_ms=lambda: now_ms) as index:
-        _bring_up_to_date(index, now_ms=now_ms)
+        _bring_up_to_date(index, now_ms=now_ms, whole=whole)
         yield index
 
 
-def _bring_up_to_date(index: Index, *, now_ms: int) -> None:
+def _bring_up_to_date(index: Index, *, now_ms: int, whole: bool) -> None:
     complete_ms = _complete_ms(index)
     if complete_ms is None:
         with bar("Reading calls") as progress:
@@ -57,7 +63,7 @@ def _bring_up_to_date(index: Index, *, now_ms: int) -> None:
         return
     as_of = f"the answer is as of {figures.short_moment(complete_ms, now_ms=now_ms)} UTC, with some of what came since"
     try:
-        report = _refreshed(index)
+        report = _refreshed(index, budget_seconds=None if whole else _SECONDS)
     except CallscopeError as error:  # a full disk, a directory that cannot be written: what is there can be read
         _tell(f"the index could not be brought up to date ({error}); {as_of}")
         return
@@ -68,11 +74,11 @@ def _bring_up_to_date(index: Index, *, now_ms: int) -> None:
     _tell_problems(report)
 
 
-def _refreshed(index: Index) -> Report:
+def _refreshed(index: Index, *, budget_seconds: float | None) -> Report:
     """Another process that holds the index is waited for, within the time there is."""
     end_ns = monotonic_ns() + int(_SECONDS * _NS)
     while True:
-        report = index.refresh(budget_seconds=_SECONDS)
+        report = index.refresh(budget_seconds=budget_seconds)
         if report.skipped != LOCKED or monotonic_ns() >= end_ns:
             return report
         time.sleep(_PAUSE_SECONDS)

@@ -215,7 +215,7 @@ def describe_error(data: Mapping[str, Any]) -> str:
     """What failed, in words, also when the transcript policy kept the message off the disk."""
     for key in ("message", "exception_type", "category", "error_code"):
         value = data.get(key)
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str) and value.strip() and (key, value) != ("category", "unknown"):
             return value.strip()[:_MAX_MESSAGE]
     return "an error without a message"
 

@@ -86,7 +86,7 @@ def command(
         html_export.write(archive, words, output, force=force, options=values)
         return
     chosen, now = formats()[form], now_ms()
-    with call_index(archive, now_ms=now) as index, bar("Writing calls") as progress:
+    with call_index(archive, now_ms=now, whole=True) as index, bar("Writing calls") as progress:
         query, call = _asked(chosen, index, words, now=now, since=since, until=until)
         done = chosen.run(
             Request(

@@ -55,7 +55,7 @@ def command(
     _check(conditions, baseline=baseline, candidate=candidate, save=save, two_forms=as_json and as_markdown)
     now = now_ms()
     names = set(MEASURES) if save else {each.measure for each in conditions}
-    with call_index(options.archive(root), now_ms=now) as index:
+    with call_index(options.archive(root), now_ms=now, whole=True) as index:
         sample = _sample(index, candidate or "", names, now=now)
         held = None if baseline is None else _sample(index, baseline, {each.measure for each in conditions}, now=now)
     if save is not None:
