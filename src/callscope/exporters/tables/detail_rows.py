@@ -75,7 +75,7 @@ def _quantity(value: object) -> float | None:
 _SEQ: Final = Column("seq", "whole", "place in the call, from 0")
 _BILLED: Final = (
     Column("service", "text", "`llm`, `stt`, `tts`, `realtime`, `telephony` and the like"),
-    Column("provider", "text", "who bills it"),
+    Column("provider", "text", "as reported; `callscope cost` names who bills it"),
     Column("model", "text", "as it was configured"),
 )
 
