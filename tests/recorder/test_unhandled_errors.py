@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from callscope import CallLogger
+from callscope.recorder import logger as loggers
 from callscope.recorder import unhandled
 from callscope.testing import call_dirs, metadata, rows
 
@@ -28,6 +29,14 @@ BROKEN = """
     logger = CallLogger(sys.argv[1] or None)
     {body}
 """
+
+
+@pytest.fixture(autouse=True)
+def _no_other_call_goes_on() -> None:
+    """What earlier tests of the process left open would be calls that an exception may be of."""
+    for logger in list(loggers._loggers):
+        logger.close()
+    unhandled.release()
 
 
 def run(body: str, root: Path | str) -> subprocess.CompletedProcess[str]:
