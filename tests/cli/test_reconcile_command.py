@@ -200,7 +200,8 @@ def cached_tokens(row: dict[str, Any]) -> int:
 def import_runs(root: Path, name: str, *, with_cached: bool) -> list[str]:
     """Record the runs as calls; gives the source's costs back, as rows of the plain CSV."""
     charges: list[str] = []
-    with closing(CallLogger(root)) as logger:
+    settings = Settings(retention_days=0)  # the runs are old: nothing may sweep them away
+    with closing(CallLogger(root, settings=settings)) as logger:
         call = None
         for row in runs(name):
             if row.get("type") == "call":

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.e2e
 RUNNER = Path(__file__).with_name("noted_example.py")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SETUP_FILE = importlib.util.find_spec("callscope.adapters.pipecat.setup")
-EXAMPLE_SECONDS = 300
+EXAMPLE_SECONDS = 150
 
 
 class OtherBots(msgspec.Struct, frozen=True):

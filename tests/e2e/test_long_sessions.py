@@ -82,7 +82,8 @@ def lines_of(root: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for path in sorted((root / "logs").glob("*.jsonl*")):
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        found += [json.loads(line) for line in data.splitlines()]
+        # Who opens a file in which another one is just writing begins with a line break, in case that line stays torn.
+        found += [json.loads(line) for line in data.splitlines() if line]
     return found
 
 
