@@ -12,6 +12,7 @@ import pytest
 from sample_calls import run, run_on_terminal
 
 from callscope.archive.estimates import estimates
+from callscope.config import Settings
 from callscope.model.wire import parse_ts
 from callscope.prices import shipped
 from callscope.prices.book import PriceBook
