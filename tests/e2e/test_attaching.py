@@ -47,8 +47,15 @@ class OtherBots(msgspec.Struct, frozen=True):
 def other_bots(tmp_path_factory: pytest.TempPathFactory) -> OtherBots:
     """The three of them at once; when the machine disturbed their calls, one after the other, at most twice."""
     for number in range(TRIES):
-        bots = asyncio.run(_other_bots(tmp_path_factory.mktemp("others"), at_once=1 if number else 3))
-        if bots.disturbed_ms < CHOPPY_MS:
+        last = number == TRIES - 1
+        try:
+            bots = asyncio.run(_other_bots(tmp_path_factory.mktemp("others"), at_once=1 if number else 3))
+        except ExceptionGroup as group:
+            if last or group.subgroup(TimeoutError) is None:
+                raise
+            print(f"an example did not end in {EXAMPLE_SECONDS} s; all are recorded again")  # noqa: T201 -- shown if it fails
+            continue
+        if last or bots.disturbed_ms < CHOPPY_MS:
             break
     return bots
 
