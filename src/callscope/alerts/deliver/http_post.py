@@ -13,6 +13,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import msgspec
 
+from callscope.report.unanswered import why_unanswered
+
 _MOST_HOPS: Final = 3
 _SAME_METHOD: Final = frozenset({307, 308})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -74,7 +76,7 @@ def _one(at: SplitResult, body: bytes, headers: Mapping[str, str], *, limit_seco
     except (OSError, http.client.HTTPException, ValueError) as error:
         if hung_up.is_set():
             raise NoAnswerError(f"no whole answer within {limit_seconds:g} s") from error
-        raise NoAnswerError(_why(error)) from error
+        raise NoAnswerError(why_unanswered(error)) from error
     finally:
         watchdog.cancel()
         connection.close()
@@ -105,16 +107,3 @@ def _target(at: SplitResult) -> str:
 
 def _origin(at: SplitResult) -> tuple[str, str | None, int | None]:
     return at.scheme, at.hostname, at.port or _DEFAULT_PORTS.get(at.scheme)
-
-
-def _why(error: Exception) -> str:
-    """In words that hold nothing of the request."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid ({error.verify_message})"
-    if isinstance(error, socket.gaierror):
-        return "its name is not known"
-    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
-        return "it closed the connection without an answer"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"its answer is not HTTP ({type(error).__name__})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import ssl
 import time
 from typing import Final
@@ -12,6 +11,7 @@ from urllib.parse import SplitResult
 import msgspec
 
 from callscope.exporters.traces.endpoint import Endpoint
+from callscope.report.unanswered import why_unanswered
 
 _MOST: Final = 64 * 1024
 """Bytes of an answer that are read: it says how many spans were not taken, and why."""
@@ -53,7 +53,7 @@ def post(endpoint: Endpoint, body: bytes, headers: dict[str, str], *, limit_seco
     except TimeoutError as error:
         raise NoAnswerError(f"no answer within {limit_seconds:g} s") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswerError(_why(error)) from error
+        raise NoAnswerError(why_unanswered(error)) from error
     finally:
         connection.close()
 
@@ -74,16 +74,3 @@ def _read(response: http.client.HTTPResponse, until: float) -> bytes:
             break
         found += more
     return found
-
-
-def _why(error: Exception) -> str:
-    """In words that hold nothing of the request."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid ({error.verify_message})"
-    if isinstance(error, socket.gaierror):
-        return "its name is not known"
-    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError):
-        return "it closed the connection without an answer"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"its answer is not HTTP ({type(error).__name__})"
