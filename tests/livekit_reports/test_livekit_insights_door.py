@@ -7,7 +7,6 @@ import gzip
 import hmac
 import io
 import json
-import time
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -195,7 +194,8 @@ def signed(claims: dict[str, Any], *, secret: str = KEYS.secret, alg: str = "HS2
     return f"Bearer {(content + b'.' + base64.urlsafe_b64encode(mark).rstrip(b'=')).decode()}"
 
 
-GOOD = {"iss": KEYS.key, "exp": time.time() + 3_600, "observability": {"write": True}}
+LONG_AGO, FAR_OFF = 1_600_000_000, 4_102_444_800  # fixed: cases are made when tests are gathered, perhaps long before
+GOOD = {"iss": KEYS.key, "exp": FAR_OFF, "observability": {"write": True}}
 
 
 @pytest.mark.parametrize(
@@ -208,9 +208,9 @@ GOOD = {"iss": KEYS.key, "exp": time.time() + 3_600, "observability": {"write": 
         (signed(GOOD, secret="another"), "LIVEKIT_API_SECRET differs"),  # noqa: S106 -- of this test alone
         (signed(GOOD, alg="none"), "not signed"),
         (signed({**GOOD, "iss": "other"}), "LIVEKIT_API_KEY differs"),
-        (signed({**GOOD, "exp": time.time() - 120}), "expired"),
+        (signed({**GOOD, "exp": LONG_AGO}), "expired"),
         (signed({name: value for name, value in GOOD.items() if name != "exp"}), "expired"),
-        (signed({**GOOD, "nbf": time.time() + 600}), "not valid yet"),
+        (signed({**GOOD, "nbf": FAR_OFF}), "not valid yet"),
         (signed({**GOOD, "observability": {"write": False}}), "does not allow"),
         (signed({**GOOD, "observability": "write"}), "does not allow"),
         (f"Bearer {'a' * 10_000}", "there is no token"),
