@@ -304,7 +304,7 @@ def _usage(record: CallRecord) -> Iterator[_Used]:
 def _cost_line(line: CostLine) -> Row:
     return (
         _name(line.service),
-        _name(line.provider),
+        _name(line.billed_by),
         _name(line.model),
         line.status,
         _maybe(line.unit),

@@ -8,9 +8,12 @@ import msgspec
 
 from callscope.errors import SettingError
 from callscope.index.compare import Figure
+from callscope.index.index import Index
 from callscope.mcp.answer import Answer
 from callscope.mcp.archive import Archive
+from callscope.model.call import IN_PROGRESS
 from callscope.model.wire import format_ts
+from callscope.query.query import CallQuery, Term
 
 _SHORT: Final = 400
 _MAX_GROUPS: Final = 500
@@ -39,7 +42,10 @@ def sum_cost(archive: Archive, query: str, by: list[str]) -> str:
     usd = round(sum(value.usd for _, value in rows), 9) if rows else None
     total = {"usd": usd, "is_at_least": unpriced > 0, "unpriced": unpriced}
     if figures is not None:
-        total |= {"calls": figures.calls, "minutes": round(figures.minutes, 3)}
+        going_on = _going_on(index, asked)
+        total |= {"calls": figures.calls - going_on, "minutes": round(figures.minutes, 3)}
+        if going_on:
+            answer.note(f"{going_on} calls go on: they are priced when they end, and are not counted here")
     if unpriced:
         answer.note(f"{unpriced} cost lines have no price: each such sum is a lower bound")
     return answer.json({"by": by, "total": total, "groups": groups}, rows="groups")
@@ -98,6 +104,14 @@ def compare(archive: Archive, a: str, b: str) -> str:
         "figures": figures,
     }
     return answer.json(document, rows="figures")
+
+
+def _going_on(index: Index, query: CallQuery) -> int:
+    term = Term(field="status", op="is", values=(IN_PROGRESS,))
+    open_ones = CallQuery(
+        terms=(*query.terms, term), words=query.words, since_ms=query.since_ms, until_ms=query.until_ms, limit=1
+    )
+    return index.calls(open_ones, count=True).total or 0
 
 
 def _key(answer: Answer, names: list[str], key: tuple[str | int, ...]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class CostLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     service: str
     """One of `callscope.model.usage.SERVICES`."""
     provider: str | None
-    """Who bills it, as reported."""
+    """As reported, by whatever name: see `billed_by`."""
     model: str | None
     """As reported."""
     status: CostStatus
@@ -65,6 +65,11 @@ class CostLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Version of the catalogue."""
     reason: str | None = None
     """Why it is not simply ``priced``, and what would make it so."""
+
+    @property
+    def billed_by(self) -> str | None:
+        """The provider of the price that applied, by the catalogue's id; without one, as reported."""
+        return self.provider if self.matched is None else self.matched.partition("/")[0]
 
 
 class Actual(msgspec.Struct, frozen=True, kw_only=True):

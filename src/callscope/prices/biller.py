@@ -18,6 +18,6 @@ def billers(book: PriceBook) -> Callable[[CostLine], str | None]:
         return biller_of(book.catalogue, book.own.hosts, provider, model).id
 
     def of(line: CostLine) -> str | None:
-        return line.matched.partition("/")[0] if line.matched is not None else named(line.provider, line.model)
+        return line.billed_by if line.matched is not None else named(line.provider, line.model)
 
     return of

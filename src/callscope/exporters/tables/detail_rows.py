@@ -73,11 +73,8 @@ def _quantity(value: object) -> float | None:
 
 
 _SEQ: Final = Column("seq", "whole", "place in the call, from 0")
-_BILLED: Final = (
-    Column("service", "text", "`llm`, `stt`, `tts`, `realtime`, `telephony` and the like"),
-    Column("provider", "text", "as reported; `callscope cost` names who bills it"),
-    Column("model", "text", "as it was configured"),
-)
+_SERVICE: Final = Column("service", "text", "`llm`, `stt`, `tts`, `realtime`, `telephony` and the like")
+_MODEL: Final = Column("model", "text", "as it was configured")
 
 TURNS: Final = Table(
     name="turns",
@@ -116,7 +113,9 @@ USAGE: Final = Table(
     text="what one service did in a call, in the units that it is billed in",
     columns=(
         *OF_A_CALL,
-        *_BILLED,
+        _SERVICE,
+        Column("provider", "text", "as reported"),
+        _MODEL,
         Column("reports", "whole", "reports that were added up"),
         Column("unreported_requests", "whole", "requests without a report: their usage is missing"),
         *(Column(unit, "number", unit.replace("_", " ")) for unit in UNITS),
@@ -130,7 +129,9 @@ COST_LINES: Final = Table(
     columns=(
         *OF_A_CALL,
         _SEQ,
-        *_BILLED,
+        _SERVICE,
+        Column("provider", "text", "who bills it, by the name that prices go by; as reported where no price applied"),
+        _MODEL,
         Column("status", "text", "`priced`, `estimated`, `unpriced`, `not_billed`, `error`"),
         Column("unit", "text", "the unit as it is billed"),
         Column("quantity", "number", "what was used, in that unit"),

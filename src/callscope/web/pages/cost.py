@@ -15,6 +15,7 @@ from callscope.errors import SettingError
 from callscope.index.calls import CallRow
 from callscope.index.figures import Figures
 from callscope.index.periods import DAY_MS, start_of
+from callscope.model.call import IN_PROGRESS
 from callscope.model.wire import format_ts
 from callscope.query.canonical import unparse
 from callscope.query.query import CallQuery, Term
@@ -86,6 +87,8 @@ class Total(msgspec.Struct, frozen=True, kw_only=True):
     """What all comes to."""
 
     calls: int
+    """Those that are over: one that goes on is priced when it ends."""
+    going_on: int
     minutes: float
     usd: Decimal | None
     lines: int
@@ -170,7 +173,7 @@ def _page(site: Site, asked: Asked, by: str, ask: Ask) -> Cost:
     axis, columns = axis_of(site.index, asked), TABS[by][1]
     unit = "hour" if axis is not None and axis.period == "hour" else "day"
     lines = spent(site.index, asked.query, by=_told_apart(unit, columns))
-    total = _total(site.index.stats(asked.query, stages=False)[0][1], lines)
+    total = _total(site, asked.query, site.index.stats(asked.query, stages=False)[0][1], lines)
     before, lines_before = _before(site, asked, columns)
     is_compared = before is not None and before.calls > 0
     dearest = _dearest(site, asked)
@@ -228,13 +231,16 @@ def _before(site: Site, asked: Asked, columns: Sequence[str]) -> tuple[Total | N
         return None, []
     figures = site.index.stats(asked.before, stages=False)[0][1]
     lines = spent(site.index, asked.before, by=_told_apart("month", columns)) if figures.calls else []
-    return _total(figures, lines), lines
+    return _total(site, asked.before, figures, lines), lines
 
 
-def _total(figures: Figures, groups: Sequence[Spent]) -> Total:
+def _total(site: Site, query: CallQuery, figures: Figures, groups: Sequence[Spent]) -> Total:
     known = [each.usd for each in groups if each.usd is not None]
+    open_ones = narrowed(query, Term(field="status", op="is", values=(IN_PROGRESS,)))
+    going_on = site.index.calls(msgspec.structs.replace(open_ones, limit=1), count=True).total or 0
     return Total(
-        calls=figures.calls,
+        calls=figures.calls - going_on,
+        going_on=going_on,
         minutes=figures.minutes,
         usd=sum(known, Decimal(0)) if known else None,
         lines=sum(each.lines for each in groups),
