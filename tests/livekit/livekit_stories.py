@@ -171,6 +171,19 @@ STORIES: dict[str, dict[str, Any]] = {
 }
 
 
+SOUND: dict[str, dict[str, Any]] = {
+    "tools": {"sound": True},
+    "barge-in": {"sound": True},
+    "cough": {"sound": True},
+    "no-voice": {"sound": True},
+    "hang-up": {"sound": True},
+    "typed": {"sound": True},
+}
+"""Options of `record` for the stories whose sound is to be kept."""
+START: dict[str, dict[str, Any]] = {"llm-recovers": {"record": True}, "fallback": {"record": {"audio": False}}}
+"""Options of ``AgentSession.start``: what LiveKit itself is told to record."""
+
+
 def record_all(root: Path, *, progress: Callable[[str], None]) -> dict[str, tuple[Truth, Path]]:
     """Record all stories; by name, which is also the call's id: what the caller said and heard, and the archive.
 
@@ -203,11 +216,13 @@ def _record(root: Path, names: list[str]) -> dict[str, Truth]:
         def begin(session: AgentSession[Any]) -> SessionRecorder:
             if prepare is not None:
                 prepare(session)
-            return record(session, logger=calls, call_id=name, labels={"agent_version": "2.4"})
+            return record(session, logger=calls, call_id=name, labels={"agent_version": "2.4"}, **SOUND.get(name, {}))
 
         agent = story.pop("agent", None)
         async with lines:
-            return await offline_call(before_start=begin, agent=agent() if agent else None, **story)
+            return await offline_call(
+                before_start=begin, agent=agent() if agent else None, start=START.get(name), **story
+            )
 
     async def everything() -> dict[str, Truth]:
         tasks = {name: asyncio.create_task(one(name, **STORIES[name])) for name in names}

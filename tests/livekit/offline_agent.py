@@ -50,9 +50,12 @@ EAR_RATE: Final = 24_000
 _TICK_SECONDS: Final = 0.02
 _AUDIBLE: Final = 400
 """Of 32767: quieter samples are silence."""
+_VAD_WINDOW_MS: Final = 32
+"""Of sound are looked at by Silero at a time."""
 _JOIN_MS: Final = 400
 """Silence up to this is a pause inside one stretch of sound."""
 _CALLER: Final = Voice("en-us", words_per_minute=165, pitch=60)
+Samples = np.ndarray[Any, np.dtype[np.int16]]
 _PATIENCE_SECONDS: Final = 40.0
 """For what takes less than ten on a machine that does nothing else: a caller who gives up tells another story."""
 _ANSWER_SECONDS: Final = 30.0
@@ -65,6 +68,8 @@ class Said(msgspec.Struct, frozen=True):
     text: str
     started_at_ms: float
     stopped_at_ms: float
+    sound: Samples
+    """At `MOUTH_RATE`."""
 
 
 class Heard(msgspec.Struct):
@@ -72,6 +77,8 @@ class Heard(msgspec.Struct):
 
     started_at_ms: float
     stopped_at_ms: float
+    pieces: list[Samples] = []
+    """What was heard, from the first sample on, at `EAR_RATE`."""
 
 
 class Truth(msgspec.Struct, frozen=True):
@@ -82,6 +89,8 @@ class Truth(msgspec.Struct, frozen=True):
     models: ModelServer
     late_ms: float
     """The most that the caller's own clock was behind, at the mouth or at the ear, as on a busy machine."""
+    behind_ms: float = 0.0
+    """The most that the session's voice activity detection was behind the sound: so late it found its edges."""
     gave_up: str = ""
     """Why the caller hung up before the story's end; it did not, as a rule."""
 
@@ -206,8 +215,9 @@ class Ear(io.AudioOutput):  # type: ignore[misc]  # LiveKit is not followed by t
         first, last = (at * 1000 + int(place) * 1000 / EAR_RATE for place in (loud[0], loud[-1]))
         if self.heard and first - self.heard[-1].stopped_at_ms <= _JOIN_MS:
             self.heard[-1].stopped_at_ms = last
+            self.heard[-1].pieces.append(piece)
         else:
-            self.heard.append(Heard(first, last))
+            self.heard.append(Heard(first, last, [piece[loud[0] :]]))
 
     def _finish(self, *, interrupted: bool) -> None:
         position, self._position = self._position, 0.0
@@ -225,8 +235,19 @@ class Caller:
         self.said: list[Said] = []
         self.closed = asyncio.Event()
         """Set when the session is closed, whoever did it."""
+        self.behind_ms = 0.0
+        """The most that voice activity detection was behind the sound."""
+        self._behind_ms = 0.0
         self._mouth = mouth
         session.on("close", lambda _event: self.closed.set())
+        rtc.EventEmitter.on(session, "metrics_collected", self._on_metrics)
+
+    def _on_metrics(self, event: Any) -> None:
+        figures = event.metrics
+        if figures.type == "vad_metrics":  # told every second
+            took_ms = figures.inference_duration_total * 1000
+            self._behind_ms = max(0.0, self._behind_ms + took_ms - figures.inference_count * _VAD_WINDOW_MS)
+            self.behind_ms = max(self.behind_ms, self._behind_ms)
 
     async def say(self, text: str, *, expected: str | None = None) -> None:
         """Say a line to its end.
@@ -238,7 +259,7 @@ class Caller:
         sound = await asyncio.to_thread(voiced, text, sample_rate=MOUTH_RATE, voice=_CALLER)
         self.models.expect(text if expected is None else expected)
         began_ms, ended_ms = await self._mouth.speak(sound)
-        self.said.append(Said(text, began_ms, ended_ms))
+        self.said.append(Said(text, began_ms, ended_ms, np.frombuffer(sound, dtype=np.int16)))
 
     async def listen(self, *, silence_ms: float = 700) -> None:
         """Wait until the agent has said something new and is silent for so long."""
@@ -322,6 +343,7 @@ async def offline_call(
     agent: Agent | None = None,
     mute: bool = False,
     text_only: bool = False,
+    start: dict[str, Any] | None = None,
     **options: Any,
 ) -> Truth:
     """Run one call from its first to its last moment.
@@ -333,6 +355,7 @@ async def offline_call(
         agent: who answers; left out, one that does what `answers` say.
         mute: the synthesizer refuses everything.
         text_only: without mouth and ear.
+        start: options of ``AgentSession.start``.
         options: of `AgentSession`, over those of `make_session`.
     """
     async with ModelServer(answers, mute=mute).serving() as models:
@@ -342,7 +365,7 @@ async def offline_call(
         caller = Caller(session, models, mouth, ear)
         gave_up = ""
         try:
-            await session.start(agent or Agent(instructions="Answer in one sentence."))
+            await session.start(agent or Agent(instructions="Answer in one sentence."), **(start or {}))
             await story(caller)
         except TimeoutError as error:
             gave_up = str(error)
@@ -352,7 +375,8 @@ async def offline_call(
             with suppress(TimeoutError):
                 await asyncio.wait_for(caller.closed.wait(), _PATIENCE_SECONDS)
             await _close_models(session)
-    return Truth(caller.said, ear.heard, models, max(mouth.late_ms, ear.late_ms), gave_up)
+    late_ms = max(mouth.late_ms, ear.late_ms)
+    return Truth(caller.said, ear.heard, models, late_ms, caller.behind_ms, gave_up)
 
 
 async def _close_models(session: AgentSession[Any]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 from livekit_calls import Kept, kept_calls
+from livekit_sound import AGENT, CALLER, Recording
 from livekit_stories import LONG, STORY, record_all
 from model_server import KEY
-from offline_agent import Truth
+from offline_agent import EAR_RATE, MOUTH_RATE, Truth
 
 from callscope.recorder.guard import log
 
@@ -17,8 +19,8 @@ pytestmark = pytest.mark.e2e
 CLOSE_MS = 300
 """How far a moment may be from the caller's own clock: voice activity detection finds the edges of words a tenth of a
 second late or early."""
-KEPT_UP_MS = 60
-"""A caller whose clock was no more behind than this was on a machine that kept up with the sound."""
+SOUND_MS = 40
+"""How far a sound may be from where the caller's own clock has it."""
 
 Calls = dict[str, tuple[Truth, Kept]]
 
@@ -78,8 +80,9 @@ def test_a_wait_is_what_the_caller_waited(calls: Calls, name: str, lines: int) -
         spoken_ms = max(at_ms for at_ms in kept.moments("user_stopped_speaking") if at_ms < told_ms)
         assert wait_ms == pytest.approx(told_ms - spoken_ms, abs=2)
         assert spoken_ms > ended_ms - CLOSE_MS
-        if truth.late_ms < KEPT_UP_MS:  # else the sound waited to be looked at, and the end of speech is found late
-            assert wait_ms == pytest.approx(heard_ms - ended_ms, abs=CLOSE_MS)
+        waited_ms, late_ms = heard_ms - ended_ms, CLOSE_MS + truth.late_ms
+        assert wait_ms < waited_ms + late_ms
+        assert wait_ms > waited_ms - late_ms - truth.behind_ms  # sound that waits to be looked at ends late
 
 
 def test_the_stages_of_a_wait_add_up_to_it(calls: Calls) -> None:
@@ -213,3 +216,49 @@ def test_a_call_says_who_answered_and_with_what(calls: Calls) -> None:
     assert metadata["agent"]["stt"]["model"] == "gpt-4o-mini-transcribe"
     assert metadata["callscope"]["framework"]["name"] == "livekit-agents"
     assert metadata["callscope"]["labels"]["agent_version"] == "2.4"
+
+
+@pytest.mark.parametrize("name", ["tools", "barge-in", "cough", "no-voice", "hang-up", "llm-recovers"])
+def test_the_callers_words_are_on_the_left_where_they_were_said(calls: Calls, name: str) -> None:
+    truth, kept = calls[name]
+    recording = Recording(kept)
+    for said in truth.said:
+        found_ms = recording.find(CALLER, said.sound, MOUTH_RATE, near_ms=said.started_at_ms)
+        assert found_ms == pytest.approx(said.started_at_ms, abs=SOUND_MS + truth.late_ms)
+
+
+@pytest.mark.parametrize("name", ["tools", "barge-in", "cough", "hang-up", "llm-recovers"])
+def test_the_agents_words_are_on_the_right_where_they_were_heard(calls: Calls, name: str) -> None:
+    truth, kept = calls[name]
+    recording = Recording(kept)
+    for heard in truth.heard:
+        sound = np.concatenate(heard.pieces)
+        found_ms = recording.find(AGENT, sound, EAR_RATE, near_ms=heard.started_at_ms)
+        assert found_ms == pytest.approx(heard.started_at_ms, abs=SOUND_MS + truth.late_ms)
+
+
+@pytest.mark.parametrize("name", ["tools", "barge-in", "cough", "no-voice", "hang-up", "llm-recovers"])
+def test_where_nobody_was_heard_the_recording_is_silent(calls: Calls, name: str) -> None:
+    """So an answer that was cut off, or paused, stops where the caller heard it stop."""
+    truth, kept = calls[name]
+    recording = Recording(kept)
+    near_ms = SOUND_MS + truth.late_ms
+    heard = [(each.started_at_ms, each.stopped_at_ms) for each in truth.heard]
+    assert not recording.loud_outside(AGENT, heard, near_ms=near_ms)
+    said = [(each.started_at_ms, each.stopped_at_ms) for each in truth.said]
+    assert not recording.loud_outside(CALLER, said, near_ms=near_ms)
+
+
+def test_the_edges_that_are_told_are_those_that_are_heard(calls: Calls) -> None:
+    for name in ("tools", "barge-in", "hang-up"):
+        truth, kept = calls[name]
+        begins_ms = [began_ms for began_ms, _ in Recording(kept).stretches(AGENT)]
+        told_ms = kept.moments("agent_started_speaking")
+        assert begins_ms == pytest.approx(told_ms, abs=CLOSE_MS + truth.late_ms)
+
+
+def test_sound_that_nobody_asked_for_is_not_kept(calls: Calls) -> None:
+    for name in ("handoff", "fallback", "typed"):
+        _, kept = calls[name]
+        assert not (kept.path / "recording.wav").exists()
+        assert "recording" not in kept.metadata["callscope"]

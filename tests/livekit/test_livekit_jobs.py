@@ -10,26 +10,36 @@ from pathlib import Path
 
 import pytest
 from livekit_calls import Kept, kept_calls
+from livekit_sound import AGENT, CALLER, Recording, loud, of_ogg
 
 pytestmark = pytest.mark.e2e
 
-AGENT = Path(__file__).with_name("job_agent.py")
+PROGRAM = Path(__file__).with_name("job_agent.py")
+
+
+CLOSE_MS = 100
+"""How far a sound may be from where LiveKit's own recorder has it, or from the edge that is told."""
 
 
 @pytest.fixture(scope="module")
-def jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kept]:
-    """Three jobs: one in a thread, one in a process, and one whose process is killed."""
-    thread = _serve("thread", ["ends"], tmp_path_factory.mktemp("thread"))
-    process = _serve("process", ["ends", "dies"], tmp_path_factory.mktemp("process"))
-    return {"thread": thread["ends"], "process": process["ends"], "killed": process["dies"]}
+def signs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where jobs in processes leave what LiveKit made."""
+    return tmp_path_factory.mktemp("signs")
 
 
-def _serve(executor: str, fates: list[str], place: Path) -> dict[str, Kept]:
+@pytest.fixture(scope="module")
+def jobs(tmp_path_factory: pytest.TempPathFactory, signs: Path) -> dict[str, Kept]:
+    """One job in a thread, and four in processes: two end, one of them spoken, and two are killed, of which one is."""
+    thread = _serve("thread", ["ends"], tmp_path_factory.mktemp("thread"), tmp_path_factory.mktemp("thread-signs"))
+    fates = ["ends", "speaks", "falls-silent", "dies"]
+    process = _serve("process", fates, tmp_path_factory.mktemp("process"), signs)
+    return {"thread": thread["ends"], "process": process.pop("ends"), "killed": process.pop("dies"), **process}
+
+
+def _serve(executor: str, fates: list[str], root: Path, signs: Path) -> dict[str, Kept]:
     """Run jobs to their ends; what they left, by the names of their rooms."""
-    root, signs = place / "root", place / "signs"
-    signs.mkdir()
     subprocess.run(
-        [sys.executable, str(AGENT), executor, str(signs), *fates],
+        [sys.executable, str(PROGRAM), executor, str(signs), *fates],
         env={**os.environ, "PATTER_LOG_DIR": str(root)},
         timeout=240,
         check=True,
@@ -67,3 +77,23 @@ def test_livekits_own_report_is_kept_beside_the_call(jobs: dict[str, Kept], exec
 def test_a_job_that_is_killed_leaves_its_finished_turns(jobs: dict[str, Kept]) -> None:
     assert jobs["killed"].said == [("user", "Are you open today?"), ("assistant", "Yes, until six.")]
     assert jobs["killed"].metadata["status"] == "in_progress"
+
+
+def test_a_job_that_livekit_records_has_the_same_sound_in_the_call(jobs: dict[str, Kept], signs: Path) -> None:
+    kept = jobs["speaks"]
+    report = json.loads((kept.path / "source" / "livekit_report.json").read_text())
+    theirs, rate = of_ogg(signs / "speaks.ogg")
+    for side in (CALLER, AGENT):
+        expected = loud(theirs[:, side], rate, report["audio_recording_started_at"] * 1000)
+        assert len(expected) == 1
+        assert Recording(kept).stretches(side) == [pytest.approx(expected[0], abs=CLOSE_MS)]
+
+
+def test_a_job_that_is_killed_leaves_the_sound_of_an_answer_that_is_not_over(jobs: dict[str, Kept]) -> None:
+    kept = jobs["falls-silent"]
+    assert kept.metadata["status"] in {"in_progress", "abandoned"}  # the next job may have found that it is dead
+    recording = Recording(kept)
+    assert len(recording.stretches(CALLER)) == 1
+    ((began_ms, ended_ms),) = recording.stretches(AGENT)
+    assert began_ms == pytest.approx(kept.moments("agent_started_speaking")[0], abs=CLOSE_MS)
+    assert ended_ms - began_ms > 900

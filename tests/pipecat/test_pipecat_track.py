@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from pipecat.frames import frames as pf
 
-from callscope.adapters.pipecat.side import Side
-from callscope.adapters.pipecat.track import Track
+from callscope.adapters.pipecat.conversion import Conversion
+from callscope.adapters.pipecat.sound import _one_channel
+from callscope.adapters.sound.side import Side
+from callscope.adapters.sound.track import Track
 
 RATE = 8_000
 FRAME_MS = 20
@@ -119,11 +121,11 @@ def raw(pcm: bytes, rate: int, channels: int = 1) -> pf.OutputAudioRawFrame:
 
 
 def test_a_side_of_another_rate_is_converted_and_keeps_its_moments() -> None:
-    side = Side(24_000)
+    side = Side(24_000, Conversion)
     side.begin(0)
     side.take(500)
     for number in range(50):
-        side.spoken(raw(frame(1000), RATE), 1_000 + (number + 1) * FRAME_MS)
+        side.spoken(frame(1000), RATE, 1_000 + (number + 1) * FRAME_MS)
     for until_ms in (900, 1_400, 2_000, 2_300):
         side.take(until_ms)
     side.end()
@@ -134,10 +136,10 @@ def test_a_side_of_another_rate_is_converted_and_keeps_its_moments() -> None:
 
 
 def test_a_rate_that_changes_in_the_middle_changes_no_moment() -> None:
-    side = Side(RATE)
+    side = Side(RATE, Conversion)
     side.begin(0)
-    side.played(raw(frame(5), RATE), 0)
-    side.played(raw(frame(5, 2 * FRAME_SAMPLES), 2 * RATE), FRAME_MS)
+    side.played(frame(5), RATE, 0)
+    side.played(frame(5, 2 * FRAME_SAMPLES), 2 * RATE, FRAME_MS)
     side.take(60)
     assert side.end_ms is None
     samples = values(side.give(side.ready_samples))
@@ -147,8 +149,6 @@ def test_a_rate_that_changes_in_the_middle_changes_no_moment() -> None:
 
 
 def test_of_several_channels_the_first_is_kept() -> None:
-    side = Side(RATE)
-    side.begin(0)
-    side.played(raw(array("h", [3, 9] * FRAME_SAMPLES).tobytes(), RATE, channels=2), 0)
-    side.take(20)
-    assert values(side.give(side.ready_samples)) == [3] * FRAME_SAMPLES
+    assert (
+        values(_one_channel(raw(array("h", [3, 9] * FRAME_SAMPLES).tobytes(), RATE, channels=2))) == [3] * FRAME_SAMPLES
+    )

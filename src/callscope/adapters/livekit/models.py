@@ -32,11 +32,14 @@ def text_of(told: object) -> str | None:
 
 def is_model(thing: object) -> bool:
     """Whether a thing is one of LiveKit's models, not ``None`` and not its "not given"."""
-    return hasattr(thing, "emit") and hasattr(thing, "provider")
+    return hasattr(thing, "provider") and (hasattr(thing, "emit") or is_realtime(thing))
 
 
 def is_realtime(model: object) -> bool:
-    """Whether a model speaks and listens itself. Looked up by name, as its module moves between versions."""
+    """Whether a model speaks and listens itself; its events are its session's.
+
+    Looked up by name, as its module moves between versions.
+    """
     return any(cls.__name__ == "RealtimeModel" for cls in type(model).__mro__)
 
 

@@ -1,4 +1,4 @@
-"""An agent's ``llm_node`` and ``tts_node``, looked at while they work.
+"""An agent's ``llm_node``, ``tts_node`` and ``transcription_node``, looked at while they work.
 
 They are LiveKit's own place for one's own code (since 1.0), so this needs nothing private. An agent's nodes are put
 back when the session ends. What is watched goes on unchanged, and an error of ours never reaches it.
@@ -37,20 +37,29 @@ class Nodes:
         self._caught = caught
         self._agents: weakref.WeakSet[Any] = weakref.WeakSet()
 
-    def watch(self, agent: Any, *, llm: Callable[[], Watch], tts: Callable[[], TextWatch]) -> None:
-        """Watch an agent's nodes, once."""
+    def watch(
+        self,
+        agent: Any,
+        *,
+        llm: Callable[[], Watch],
+        tts: Callable[[], TextWatch],
+        transcription: Callable[[], TextWatch | None],
+    ) -> None:
+        """Watch an agent's nodes, once. What gives no watch when a node starts, does not care for this run."""
         if agent is None or agent in self._agents:
             return
         self._agents.add(agent)
         if callable(getattr(agent, "llm_node", None)):
             agent.llm_node = self._watched_llm(agent.llm_node, llm)
         if callable(getattr(agent, "tts_node", None)):
-            agent.tts_node = self._watched_tts(agent.tts_node, tts)
+            agent.tts_node = self._watched_text(agent.tts_node, tts)
+        if callable(getattr(agent, "transcription_node", None)):
+            agent.transcription_node = self._watched_text(agent.transcription_node, transcription)
 
     def release(self) -> None:
         """Put the nodes of all agents back."""
         for agent in self._agents:
-            for name in ("llm_node", "tts_node"):
+            for name in ("llm_node", "tts_node", "transcription_node"):
                 if getattr(vars(agent).get(name), "callscope", False):
                     delattr(agent, name)
         self._agents.clear()
@@ -63,13 +72,13 @@ class Nodes:
         llm_node.callscope = True  # type: ignore[attr-defined]  # how `release` knows its own
         return llm_node
 
-    def _watched_tts(self, node: Callable[..., Any], start: Callable[[], TextWatch]) -> Callable[..., Any]:
-        def tts_node(text: Any, *args: Any, **kwargs: Any) -> Any:
+    def _watched_text(self, node: Callable[..., Any], start: Callable[[], TextWatch | None]) -> Callable[..., Any]:
+        def text_node(text: Any, *args: Any, **kwargs: Any) -> Any:
             watch = self._start(start)
             return _through(node, (_read(text, watch), *args), kwargs, watch)
 
-        tts_node.callscope = True  # type: ignore[attr-defined]  # how `release` knows its own
-        return tts_node
+        text_node.callscope = True  # type: ignore[attr-defined]  # how `release` knows its own
+        return text_node
 
     def _start(self, start: Callable[[], Any]) -> _Shield:
         try:
@@ -80,7 +89,7 @@ class Nodes:
 
 
 class TextWatch(Watch, Protocol):
-    """One run of a synthesizer's node, which reads text."""
+    """One run of a node that reads text."""
 
     def text(self, text: str) -> None:
         """Words went in."""

@@ -29,7 +29,7 @@ class Requests:
         self._errors = errors
         self._count = 0
         self._open: dict[str, Request] = {}
-        self._answers: deque[Request] = deque(maxlen=_ANSWERS)
+        self._answers: deque[Request | Spoken] = deque(maxlen=_ANSWERS)
 
     def start(self) -> Request:
         """A request leaves now."""
@@ -46,10 +46,18 @@ class Requests:
     def generated(self, heard: str) -> str | None:
         """All that was generated where this was heard of it; None when it is not known."""
         start = squeezed(heard)
-        for request in reversed(self._answers):
-            if squeezed(request.text).startswith(start) and start:
-                return request.text.strip()
+        for answer in reversed(self._answers):
+            if squeezed(answer.words).startswith(start) and start:
+                return answer.words.strip()
         return None
+
+    def speech_to_speech(self) -> Spoken | None:
+        """An answer's words begin to come; None unless the model speaks itself: then they came from ``llm_node``."""
+        if not models.is_realtime(models.current(self._session, "llm")):
+            return None
+        answer = Spoken()
+        self._answers.append(answer)
+        return answer
 
     def open_since(self) -> float:
         """When the oldest request that goes on began; now without any."""
@@ -93,14 +101,14 @@ class Requests:
 class Request:
     """One run of ``llm_node``."""
 
-    __slots__ = ("_requests", "began_ms", "calls_tool", "facts", "id", "is_from_model", "text", "usage_told")
+    __slots__ = ("_requests", "began_ms", "calls_tool", "facts", "id", "is_from_model", "usage_told", "words")
 
     def __init__(self, requests: Requests, id_: str) -> None:
         self._requests = requests
         self.id = id_
         self.began_ms = now_ms()
         self.facts: dict[str, Any] = {}
-        self.text = ""
+        self.words = ""
         self.calls_tool = False
         self.usage_told = False
         self.is_from_model = False
@@ -117,14 +125,38 @@ class Request:
             self.calls_tool = self.calls_tool or bool(getattr(delta, "tool_calls", None))
         if not content:
             return
-        if not self.text:
+        if not self.words:
             self._requests.first_token(self)
-        if len(self.text) < MAX_TEXT:
-            self.text += content
+        if len(self.words) < MAX_TEXT:
+            self.words += content
 
     def ended(self, outcome: str) -> None:
         """The answer is over."""
         self._requests.close(self, outcome)
+
+
+class Spoken:
+    """The words of one answer of a speech-to-speech model, one run of ``transcription_node``."""
+
+    __slots__ = ("words",)
+
+    def __init__(self) -> None:
+        self.words = ""
+        """All that the model has told so far, whatever was heard of it."""
+
+    def text(self, text: str) -> None:
+        """More words of it."""
+        if len(self.words) < MAX_TEXT:
+            self.words += text
+
+    def text_ended(self) -> None:
+        """That was all."""
+
+    def item(self, item: Any) -> None:
+        """Words went on to the caller; how far that is, LiveKit tells in the end."""
+
+    def ended(self, outcome: str) -> None:
+        """No more words go on."""
 
 
 def squeezed(text: str) -> str:

@@ -13,6 +13,7 @@ from callscope.adapters.livekit.errors import Errors
 from callscope.adapters.livekit.line import Line
 from callscope.adapters.livekit.nodes import Nodes
 from callscope.adapters.livekit.requests import Requests
+from callscope.adapters.livekit.sound import Sound, is_recorded
 from callscope.adapters.livekit.speech import Speech
 from callscope.adapters.livekit.syntheses import Syntheses
 from callscope.adapters.livekit.tools import Tools
@@ -102,6 +103,7 @@ class SessionRecorder:
         self._tools = Tools(log)
         self._usage = Usage(log, self._session, self._errors)
         self._nodes = Nodes(self._logger.caught)
+        self._sound = Sound(log, self._session, wanted=self._wants_sound, caught=self._logger.caught)
         self._line = Line(log, getattr(self._ctx, "room", None), given=given, caught=self._logger.caught)
         self._listen()
         add = getattr(self._ctx, "add_shutdown_callback", None)
@@ -115,7 +117,7 @@ class SessionRecorder:
             "user_input_transcribed": [self._turns.on_transcript],
             "user_transcription_timeout": [self._on_dead_air],
             "conversation_item_added": [self._on_item],
-            "speech_created": [lambda _event: self._meet()],
+            "speech_created": [lambda _event: self._meet(), lambda _event: self._sound.meet()],
             "agent_false_interruption": [self._on_false_interruption],
             "tool_execution_updated": [self._tools.on_update],
             "function_tools_executed": [self._tools.on_executed],
@@ -152,7 +154,9 @@ class SessionRecorder:
         if agent is None or agent is self._agent or self._log is None:
             return
         before, self._agent = self._agent, agent
-        self._nodes.watch(agent, llm=self._requests.start, tts=self._syntheses.start)
+        self._nodes.watch(
+            agent, llm=self._requests.start, tts=self._syntheses.start, transcription=self._requests.speech_to_speech
+        )
         self._log.update(agent={**models.agent_facts(self._session), **(self._given.get("agent") or {})})
         if before is not None:
             told = {"from": getattr(before, "id", None), "to": getattr(agent, "id", None)}
@@ -160,8 +164,10 @@ class SessionRecorder:
 
     def _on_agent_state(self, event: Any) -> None:
         self._meet()
-        if event.new_state != "initializing" and not self._mode:
-            self._started()
+        if event.new_state != "initializing":
+            if not self._mode:
+                self._started()
+            self._sound.meet()
         self._speech.on_agent_state(event)
         self._turns.on_agent_state(event)
 
@@ -173,6 +179,12 @@ class SessionRecorder:
             self._log.update(provider_mode=self._mode, trace_id=self._given.get("trace_id") or self._trace_id())
         if self._mode != "text":
             self._line.session_started()
+
+    def _wants_sound(self) -> bool:
+        wanted = self._given.get("sound")
+        if isinstance(wanted, bool):
+            return wanted
+        return is_recorded(self._session) and self._logger.settings.transcript == "full"
 
     def _trace_id(self) -> str | None:
         return identity.trace_id(self._session)
@@ -232,6 +244,7 @@ class SessionRecorder:
             ("errors", self._errors.finish),
         ):
             self._shielded_step(name, step)
+        self._shielded_step("sound", self._sound.finish, self._ended_ms)
         self._shielded_step("tools", self._tools.finish, self._ended_ms)
         if self._ending.initiator == "caller":
             self._line.hung_up(self._ended_ms)
@@ -275,6 +288,7 @@ class SessionRecorder:
             if self._ending is None:  # a session that never started, or that could not be closed in time
                 self._ending = endings.Ending("the job was shut down", "system", "job_shutdown")
                 self._ended_ms = now_ms()
+                self._sound.finish(self._ended_ms)
                 self._stop_listening()
             self._end(reason)
             await self.keep_report()
@@ -303,17 +317,20 @@ def record(session: Any, ctx: Any = None, *, logger: CallLogger | None = None, *
         ctx: the job's `JobContext`; left out, the one this code runs in, if any.
         logger: where the call goes; the process's own, made from the environment, when left out.
         options: ``call_id``, ``caller``, ``callee``, ``direction``, ``telephony_provider``, ``agent``, ``labels`` and
-            ``trace_id``, each over what is found.
+            ``trace_id``, each over what is found. ``sound``: True keeps it, False does not; left out, it is kept when
+            LiveKit itself records it and words are kept in full.
 
     Returns:
         The recorder. When the logger is off, it listens to nothing and the session is not touched.
 
     Raises:
-        TypeError: an option that there is not.
+        TypeError: an option that there is not, or a ``sound`` that is neither True nor False.
     """
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         raise TypeError(f"record() has no option {unknown[0]!r}; it has {', '.join(sorted(_OPTIONS))}")
+    if not isinstance(options.get("sound"), bool | None):
+        raise TypeError(f"sound is {options['sound']!r}: give True, False or None")
     present = _recorded.get(session)
     if present is not None and not (present.call is not None and present.call.ended):
         return present
@@ -330,7 +347,7 @@ def record(session: Any, ctx: Any = None, *, logger: CallLogger | None = None, *
 
 
 _OPTIONS: Final = frozenset(
-    {"agent", "call_id", "callee", "caller", "direction", "labels", "telephony_provider", "trace_id"}
+    {"agent", "call_id", "callee", "caller", "direction", "labels", "sound", "telephony_provider", "trace_id"}
 )
 
 

@@ -34,10 +34,3 @@ class Conversion:
 
     def _converted(self, samples: np.ndarray[Any, np.dtype[np.int16]], *, last: bool) -> bytes:
         return bytes(self._stream.resample_chunk(samples, last=last).tobytes())
-
-
-def converted(pcm: bytes, from_rate: int, to_rate: int) -> bytes:
-    """A piece by itself at another rate."""
-    if from_rate == to_rate:
-        return pcm
-    return bytes(soxr.resample(np.frombuffer(pcm, dtype=np.int16), from_rate, to_rate).tobytes())

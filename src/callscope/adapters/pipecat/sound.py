@@ -10,8 +10,10 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any, Final
 
+from callscope.adapters.pipecat.conversion import Conversion
 from callscope.adapters.pipecat.services import class_names, walk
-from callscope.adapters.pipecat.side import Side
+from callscope.adapters.sound.stereo import Stereo
+from callscope.adapters.sound.track import SAMPLE_BYTES
 
 if TYPE_CHECKING:
     from callscope.adapters.pipecat.handlers import Handlers
@@ -19,14 +21,8 @@ if TYPE_CHECKING:
 
 _PROCESSOR: Final = "AudioBufferProcessor"
 _CHUNK_MS: Final = 500
-_LAG_MS: Final = 1_000
-"""Sound is written this much later: by then what was late has come, and what was cut off is known."""
-_PATIENCE_MS: Final = 5_000
-"""So long the caller's sound may fail to come before its place is taken for silence."""
 _MAX_ON_THE_WAY: Final = 1_024
 """Frames of the caller that are in the pipeline; more than these do not come out of it."""
-_PAUSE_MS: Final = 5_000
-"""A longer silence of both sides is left to the recorder to fill."""
 
 
 class Sound:
@@ -42,13 +38,10 @@ class Sound:
         self._log = log
         self._processor = processor
         self._began_ms = began_ms
-        self._sample_rate = 0
-        self._caller = self._agent = Side(0)
+        self._stereo: Stereo | None = None
         self._came_ms: dict[int, float] = {}
         self._agent_starts_ms: float | None = None
-        self._run_began_ms: float | None = None
-        self._run_samples = 0
-        self._until_ms = self._looked_ms = began_ms
+        self._looked_ms = began_ms
 
     def handlers(self) -> Handlers:
         """What to do at which frame's first push."""
@@ -66,11 +59,8 @@ class Sound:
 
     def finish(self, at_ms: float) -> None:
         """The call is over: write what waits."""
-        self._agent.cut(at_ms)
-        ends = [end for side in (self._caller, self._agent) if (end := side.end_ms) is not None]
-        if ends:
-            self._write(max(ends))
-        self._end_run()
+        if self._stereo is not None:
+            self._stereo.finish(at_ms)
 
     def _on_caller_comes(self, data: Any, at_ms: float) -> None:
         """The caller's sound enters the pipeline, which may be slow with it."""
@@ -81,15 +71,16 @@ class Sound:
     def _on_caller(self, data: Any, at_ms: float) -> None:
         if data.destination is self._processor:
             came_ms = self._came_ms.pop(data.frame.id, at_ms)
-            if self._records(data.frame):
-                self._look(at_ms)
-                self._caller.spoken(data.frame, came_ms)
+            stereo = self._recording(data.frame, at_ms)
+            if stereo is not None:
+                stereo.spoken(_one_channel(data.frame), data.frame.sample_rate, came_ms)
 
     def _on_agent(self, data: Any, at_ms: float) -> None:
-        if data.destination is self._processor and self._records(data.frame):
-            self._look(at_ms)
+        stereo = self._recording(data.frame, at_ms) if data.destination is self._processor else None
+        if stereo is not None:
             starts_ms, self._agent_starts_ms = self._agent_starts_ms, None
-            self._agent.played(data.frame, at_ms if starts_ms is None else starts_ms)
+            from_ms = at_ms if starts_ms is None else starts_ms
+            stereo.played(_one_channel(data.frame), data.frame.sample_rate, from_ms)
 
     def _on_agent_starts(self, data: Any, at_ms: float) -> None:
         """A transport may tell of a sound when it has been played; of its start it tells before."""
@@ -101,66 +92,28 @@ class Sound:
             self._agent_starts_ms = None
 
     def _on_interruption(self, data: Any, at_ms: float) -> None:
-        if data.destination is self._processor:
-            self._agent.cut(at_ms)
+        if data.destination is self._processor and self._stereo is not None:
+            self._stereo.cut(at_ms)
 
-    def _records(self, frame: Any) -> bool:
-        """Whether the application has this frame recorded."""
+    def _recording(self, frame: Any, now_ms: float) -> Stereo | None:
+        """Where a frame goes that the application has recorded, else None; twice a second, what is final is written."""
         if not (self._processor._recording and frame.audio):  # noqa: SLF001 -- it has no public name
-            return False
-        if not self._sample_rate:
-            self._sample_rate = self._processor.sample_rate
-            self._caller, self._agent = Side(self._sample_rate), Side(self._sample_rate)
-        return True
-
-    def _look(self, now_ms: float) -> None:
-        """Write what is final, twice a second."""
-        if now_ms - self._looked_ms < _CHUNK_MS:
-            return
-        self._looked_ms = now_ms
-        end_ms = self._caller.end_ms
-        here_ms = self._until_ms if end_ms is None else end_ms
-        self._write(min(now_ms - _LAG_MS, max(here_ms, now_ms - _PATIENCE_MS)))
-
-    def _write(self, until_ms: float) -> None:
-        """Write up to a moment; nothing when no sound waits."""
-        waiting = [first for side in (self._caller, self._agent) if (first := side.first_ms) is not None]
-        first_ms = max(self._began_ms, min(waiting, default=until_ms))
-        if first_ms >= until_ms:
-            return
-        if self._run_began_ms is None or first_ms - self._until_ms > _PAUSE_MS:
-            self._end_run()
-            self._begin_run(first_ms)
-        if until_ms > self._until_ms:
-            self._until_ms = until_ms
-            self._caller.take(until_ms)
-            self._agent.take(until_ms)
-            self._keep()
-
-    def _begin_run(self, at_ms: float) -> None:
-        self._run_began_ms = self._until_ms = at_ms
-        self._run_samples = 0
-        self._caller.begin(at_ms)
-        self._agent.begin(at_ms)
-
-    def _end_run(self) -> None:
-        if self._run_began_ms is not None:
-            self._caller.end()
-            self._agent.end()
-            self._keep()
-
-    def _keep(self) -> None:
-        samples = min(self._caller.ready_samples, self._agent.ready_samples)
-        if not samples or self._run_began_ms is None:
-            return
-        both = array("h", bytes(samples * 4))
-        both[0::2] = array("h", self._caller.give(samples))
-        both[1::2] = array("h", self._agent.give(samples))
-        at_ms = self._run_began_ms + self._run_samples * 1000 / self._sample_rate
-        self._run_samples += samples
-        self._log.audio(both.tobytes(), sample_rate=self._sample_rate, channels=2, at_ms=at_ms)
+            return None
+        if self._stereo is None:
+            rate = self._processor.sample_rate
+            self._stereo = Stereo(self._log, self._began_ms, Conversion, sample_rate=rate)
+        if now_ms - self._looked_ms >= _CHUNK_MS:
+            self._looked_ms = now_ms
+            self._stereo.write(now_ms)
+        return self._stereo
 
 
 def find(pipeline: Any) -> Any | None:
     """The first sound-keeping processor of a pipeline; None when there is none."""
     return next((each for each in walk(pipeline) if _PROCESSOR in class_names(each)), None)
+
+
+def _one_channel(frame: Any) -> bytes:
+    """A frame's samples; of several channels the first."""
+    pcm: bytes = frame.audio[: len(frame.audio) // SAMPLE_BYTES * SAMPLE_BYTES]
+    return array("h", pcm)[:: frame.num_channels].tobytes() if frame.num_channels > 1 else pcm

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from array import array
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
-from callscope.adapters.pipecat.conversion import Conversion, converted
-from callscope.adapters.pipecat.track import SAMPLE_BYTES, Track
+from callscope.adapters.sound.track import SAMPLE_BYTES, Track
+
+
+class Conversion(Protocol):
+    """A stream of one channel at another rate."""
+
+    def more(self, pcm: bytes, /) -> bytes:
+        """What comes out for 16-bit samples."""
+
+    def rest(self) -> bytes:
+        """What was kept back; nothing can be given after it."""
+
+
+Convert = Callable[[int, int], Conversion]
+"""Makes a conversion from one rate to another, with what the framework brings for it."""
 
 
 class Side:
-    """Takes frames, gives a stream of 16-bit samples. Silent until the first frame, whose rate the track has.
+    """Takes sound of one channel, gives a stream of 16-bit samples.
+
+    It is silent until its first sound, whose rate its track has.
 
     Args:
         sample_rate: of the recording.
+        convert: makes the conversion to it.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, convert: Convert) -> None:
         self._sample_rate = sample_rate
+        self._convert = convert
         self._track: Track | None = None
         self._conversion: Conversion | None = None
         self._began_ms = self._until_ms = 0.0
@@ -39,15 +56,15 @@ class Side:
         """How many samples there are to `give`."""
         return len(self._ready) // SAMPLE_BYTES
 
-    def spoken(self, frame: Any, until_ms: float) -> None:
-        """A frame of which the last sample was spoken by then."""
-        track = self._track_for(frame)
-        track.spoken(_samples(frame, track.sample_rate), until_ms)
+    def spoken(self, pcm: bytes, sample_rate: int, until_ms: float) -> None:
+        """Sound of which the last sample was spoken by then."""
+        track = self._track_for(sample_rate)
+        track.spoken(self._converted(pcm, sample_rate, track.sample_rate), until_ms)
 
-    def played(self, frame: Any, from_ms: float) -> None:
-        """A frame that is played from then on."""
-        track = self._track_for(frame)
-        track.played(_samples(frame, track.sample_rate), from_ms)
+    def played(self, pcm: bytes, sample_rate: int, from_ms: float) -> None:
+        """Sound that is played from then on."""
+        track = self._track_for(sample_rate)
+        track.played(self._converted(pcm, sample_rate, track.sample_rate), from_ms)
 
     def cut(self, at_ms: float) -> None:
         """Nothing that waits is played from that moment on."""
@@ -84,26 +101,25 @@ class Side:
         self._given_samples += samples
         return given
 
-    def _track_for(self, frame: Any) -> Track:
+    def _track_for(self, sample_rate: int) -> Track:
         if self._track is None:
-            self._track = Track(frame.sample_rate)
+            self._track = Track(sample_rate)
             self._join(self._track)
         return self._track
 
     def _join(self, track: Track) -> None:
         """Let a track go on where the stream is."""
         track.begin(self._until_ms)
-        self._conversion = Conversion(track.sample_rate, self._sample_rate)
+        self._conversion = self._convert(track.sample_rate, self._sample_rate)
 
     def _fill(self) -> None:
         """Silence up to where the stream is."""
         due = round((self._until_ms - self._began_ms) * self._sample_rate / 1000) - self._given_samples
         self._ready += bytes(max(0, due - self.ready_samples) * SAMPLE_BYTES)
 
-
-def _samples(frame: Any, sample_rate: int) -> bytes:
-    """A frame's samples at a rate; of several channels the first."""
-    pcm: bytes = frame.audio[: len(frame.audio) // SAMPLE_BYTES * SAMPLE_BYTES]
-    if frame.num_channels > 1:
-        pcm = array("h", pcm)[:: frame.num_channels].tobytes()
-    return converted(pcm, frame.sample_rate, sample_rate)
+    def _converted(self, pcm: bytes, from_rate: int, to_rate: int) -> bytes:
+        """A piece by itself at another rate."""
+        if from_rate == to_rate:
+            return pcm
+        conversion = self._convert(from_rate, to_rate)
+        return conversion.more(pcm) + conversion.rest()
