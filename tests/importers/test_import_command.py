@@ -170,7 +170,7 @@ def test_the_help_lists_the_formats() -> None:
 
 def test_calls_that_the_next_sweep_would_remove_are_told(tmp_path: Path) -> None:
     row = json.dumps({"call_id": "old", "ts": "2020-01-01T00:00:00Z", "role": "user", "text": "Hi."}).encode()
-    done = run("import", "jsonl", "-", "--root", str(tmp_path), stdin=row)
+    done = run("import", "jsonl", "-", "--root", str(tmp_path), stdin=row, PATTER_LOG_RETENTION_DAYS="90")
     assert done.returncode == 0
     assert "1 call began before the days that are kept" in done.stderr
     kept = run(

@@ -28,8 +28,10 @@ from callscope.archive.repair import repair
 from callscope.archive.verify import verify, verify_call
 from callscope.config import Settings
 from callscope.errors import SettingError, UnreadableError
+from callscope.model.event import Event
 from callscope.model.whole import WholeCall, WholeTurn
 from callscope.recorder.keeper import Keeper, Kept
+from callscope.recorder.logger import CallLogger
 
 NOW_MS = START_MS + 60_000
 
@@ -356,3 +358,57 @@ def test_a_keeper_that_is_killed_at_any_moment_leaves_the_old_call_or_the_new_on
 
 def whole_path(root: Path) -> Path:
     return next(path for path in (root / "calls").glob("*/*/*/CA1"))
+
+
+def unanswered() -> tuple[WholeTurn | Event, ...]:
+    """The caller asks, nobody answers, and the line ends half a minute later."""
+    told = [(1_000, "agent_started_speaking"), (2_000, "agent_stopped_speaking"), (3_000, "user_started_speaking"),
+            (4_500, "user_stopped_speaking")]  # fmt: skip
+    edges = [Event(ts_ms=START_MS + at, type=kind, data={}) for at, kind in told]
+    words = Event(ts_ms=START_MS + 4_600, type="transcript", data={"text": "Are you open?", "final": True})
+    left = Event(ts_ms=START_MS + 34_000, type="client_disconnected", data={"reason": "the caller hung up"})
+    return (*edges, words, WholeTurn(role="user", text="Are you open?", at_ms=START_MS + 3_000), left)
+
+
+def test_the_outcome_is_the_one_that_the_recorder_gives_with_the_silences_that_readers_find(tmp_path: Path) -> None:
+    logger = CallLogger(tmp_path / "recorded", settings=SETTINGS)
+    log = logger.start_call("CA1", at_ms=START_MS, framework={"name": "pipecat"})
+    for row in unanswered():
+        if isinstance(row, Event):
+            log.event(row.type, row.data, at_ms=row.ts_ms)
+        else:
+            log.turn(row.role, row.text, at_ms=row.at_ms)
+    log.end(at_ms=START_MS + 34_000)
+    assert logger.close()
+    assert log.path is not None
+    recorded = metadata(log.path)
+    call = whole(rows=unanswered(), ended_at_ms=START_MS + 34_000, end={}, fields={"framework": {"name": "pipecat"}})
+    path = put(tmp_path / "kept", call).path
+    kept = metadata(path)
+    assert (kept["status"], kept["error"]) == (recorded["status"], recorded["error"])
+    assert kept["status"] == "failed"
+    assert "without an answer" in kept["error"]
+    record = read_call(path, now_ms=NOW_MS)
+    assert "silence" not in {event.type for event in record.events}  # readers find it, it gets no row
+    assert put(tmp_path / "kept", call).state == "unchanged"
+
+
+def test_what_the_source_says_of_the_outcome_counts(tmp_path: Path) -> None:
+    call = whole(rows=unanswered(), ended_at_ms=START_MS + 34_000, end={"status": "canceled"})
+    assert metadata(put(tmp_path, call).path)["status"] == "canceled"
+
+
+def test_silences_that_the_source_tells_are_not_found_again(tmp_path: Path) -> None:
+    told = Event(ts_ms=START_MS + 4_700, type="silence", data={"kind": "no_transcript", "seconds": 8})
+    call = whole(rows=(*unanswered()[:-1], told, unanswered()[-1]), ended_at_ms=START_MS + 34_000, end={})
+    assert metadata(put(tmp_path, call).path)["status"] == "completed"
+
+
+def test_documents_in_texts_of_an_original_are_looked_into(tmp_path: Path) -> None:
+    inner = '{"at": 1795324808.9178953, "to": "anna@example.org"}'
+    lines = [json.dumps({"attributes": {"metrics": inner}}), json.dumps({"attributes": {"metrics": '{"at": 17.5}'}})]
+    settings = msgspec.structs.replace(SETTINGS, transcript="redact")
+    path = put(tmp_path, whole(originals={"spans.jsonl": "\n".join(lines).encode()}), settings).path
+    first, second = (path / "source" / "spans.jsonl").read_text().splitlines()
+    assert json.loads(json.loads(first)["attributes"]["metrics"]) == {"at": 1795324808.9178953, "to": "[email]"}
+    assert second == lines[1]

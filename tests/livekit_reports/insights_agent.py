@@ -70,7 +70,12 @@ def _place(ctx: JobContext, suffix: str) -> Path:
 
 
 async def _tell_the_end() -> None:
-    await asyncio.sleep(0.3)  # the callbacks of a job run side by side, and those of others are to be done
+    """The callbacks of a job run side by side, as tasks of one name: this one waits for those of others."""
+    own = asyncio.current_task()
+    assert own is not None
+    others = {each for each in asyncio.all_tasks() if each.get_name() == own.get_name()} - {own}
+    if others:
+        await asyncio.wait(others)
     sign = Path(os.environ["OFFLINE_FOLDER"]) / "over"
     await asyncio.to_thread(sign.touch)
 

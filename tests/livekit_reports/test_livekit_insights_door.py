@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import hmac
-import io
 import json
 import wave
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import av
 import httpx2
 import numpy as np
 import pytest
@@ -23,14 +21,19 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from livekit.protocol import metrics as livekit_metrics
 from older_reports import report
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opus_sound import ogg
 from starlette.testclient import TestClient
 
 from callscope.archive.reader import read_call
 from callscope.clock import now_ms
+from callscope.config import Settings
 from callscope.index.index import Index
 from callscope.receivers import inbox, sounds
 from callscope.receivers.livekit_token import Keys
+from callscope.receivers.receiver import Receiver
+from callscope.receivers.routes import Door
 from callscope.receivers.uploads import RECORDING_BYTES, Uploads
+from callscope.web import receiving
 from callscope.web.app import create_app
 from callscope.web.safety import Access
 from callscope.web.site import Site
@@ -75,22 +78,6 @@ def header(document: dict[str, Any]) -> bytes:
     )
     message.start_time.FromMilliseconds(int((document["audio_recording_started_at"] or 0) * 1000))
     return bytes(message.SerializeToString())
-
-
-def ogg(seconds: float = 1.0) -> bytes:
-    """The caller (left) is silent, the agent (right) hums; Opus in Ogg, as livekit-agents writes it."""
-    content = io.BytesIO()
-    with av.open(content, "w", format="ogg") as container:
-        stream = container.add_stream("libopus", rate=48_000, layout="stereo")
-        for start in range(0, round(seconds * 48_000), 960):
-            moments = np.arange(start, start + 960) / 48_000
-            hum = (np.sin(moments * 2 * np.pi * 440) * 8_000).astype(np.int16)
-            samples = np.stack([np.zeros_like(hum), hum], axis=1).reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="s16", layout="stereo")
-            frame.sample_rate, frame.pts = 48_000, start
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return content.getvalue()
 
 
 def upload(
@@ -325,3 +312,23 @@ def test_what_came_before_a_receiver_was_killed_is_told_by_the_next(root: Path) 
         pass
     (path,) = calls(other)
     assert (path / "recording.wav").exists()
+
+
+@pytest.mark.parametrize("headers", [token(), None])
+def test_callscope_receive_takes_the_same_under_the_same_rules(root: Path, headers: dict[str, str] | None) -> None:
+    door = Door(root, lambda place: Receiver(place, Settings(retention_days=0)))
+    uploads = Uploads(keys=KEYS) if headers is not None else None
+    with TestClient(receiving.create_app(door, uploads=uploads), base_url="http://127.0.0.1:4318") as client:
+        answers = [upload(client, report("tools-1.8.9"), each, sound=ogg()).status_code for each in ({}, headers or {})]
+    assert answers == ([200, 200] if headers is None else [401, 200])
+    (path,) = calls(root)
+    assert (path / "recording.wav").exists()
+
+
+def test_callscope_receive_that_is_reached_from_elsewhere_takes_no_unsigned_upload(root: Path) -> None:
+    door = Door(root, lambda place: Receiver(place, Settings(retention_days=0)))
+    app = receiving.create_app(door, access=BEYOND)
+    with TestClient(app, base_url="http://127.0.0.1:4318") as client:
+        answer = upload(client, report("tools-1.8.9"))
+    assert (answer.status_code, calls(root)) == (401, [])
+    assert "data recording is disabled" in answer.text

@@ -14,6 +14,7 @@ import pytest
 from callscope.interop import calls, livekit_upload, spans
 from callscope.interop.livekit_report import ORIGINAL
 from callscope.interop.spans import LogRecord, Record, Span
+from callscope.model.call import ABANDONED
 from callscope.model.event import Event
 from callscope.model.whole import WholeCall, WholeTurn
 
@@ -187,3 +188,20 @@ def test_an_upload_that_says_nothing_leaves_the_traces_as_they_are() -> None:
     for body in (None, "text", {}, {"room_id": summary("tools")["room_id"]}):
         record = msgspec.structs.replace(upload(summary("tools")), body=body)
         assert told([*traces("tools"), record]).rows == alone.rows
+
+
+def test_silence_is_not_taken_for_the_end_where_the_report_tells_it() -> None:
+    held = [each for each in traces("tools") if getattr(each, "name", "") != "agent_session"]
+    ends = []
+    for is_silent in (True, False):
+        (conversation,) = calls.gathered([*held, upload(summary("tools"))], is_silent=is_silent)
+        call = calls.tell(conversation)
+        assert call is not None
+        assert "ended_at" not in call.source.get("computed", ())
+        ends.append((call.ended_at_ms, call.end))
+    assert ends[0] == ends[1]
+    assert ends[0][1].get("status") != ABANDONED
+    (conversation,) = calls.gathered(held, is_silent=True)
+    alone = calls.tell(conversation)
+    assert alone is not None
+    assert "ended_at" in alone.source["computed"]

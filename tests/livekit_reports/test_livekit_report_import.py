@@ -289,3 +289,23 @@ def test_importing_again_changes_nothing(tmp_path: Path) -> None:
         again = run.run("livekit", [str(tmp_path)], keeper=keeper)
     assert (first.new, first.errors) == (2, [])
     assert (again.unchanged, again.new, again.replaced) == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"events": "none"}, "events that is no list"),
+        ({"usage": {"llm": 1}}, "usage that is no list"),
+        ({"usage": [1]}, "usage with what is no object"),
+        ({"chat_history": []}, "chat_history that is no object"),
+        ({"chat_history": {"items": "hello"}}, "chat_history.items that is no list"),
+    ],
+)
+def test_what_has_another_form_than_any_version_gives_it_is_told(change: dict[str, Any], what: str) -> None:
+    call = call_of({**report("tools-1.8.9"), **change})
+    assert call.source["not_understood"] == {what: 1}
+
+
+def test_what_a_report_has_not_or_has_empty_is_understood() -> None:
+    call = call_of({**report("typed-1.8.9"), "usage": None, "events": []})
+    assert "not_understood" not in call.source

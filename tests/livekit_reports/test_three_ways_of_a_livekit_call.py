@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,9 @@ def tell(executor: str, place: Path) -> dict[str, Ways]:
     }
 
 
-def _run_agent(executor: str, folder: Path, recorded: Path, received: Path, address: str) -> set[str]:
+def _run_agent(
+    executor: str, folder: Path, recorded: Path, received: Path, address: str, stories: Sequence[str] = STORIES
+) -> set[str]:
     """Run the agent to its end; the calls that were seen to go on meanwhile."""
     environment = {
         **os.environ,
@@ -95,7 +98,7 @@ def _run_agent(executor: str, folder: Path, recorded: Path, received: Path, addr
     }
     live: set[str] = set()
     with subprocess.Popen(
-        [sys.executable, str(AGENT), executor, str(folder), *STORIES],
+        [sys.executable, str(AGENT), executor, str(folder), *stories],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -238,3 +241,40 @@ def test_a_call_is_seen_while_it_goes_on_and_has_its_sound_when_it_is_over(ways:
         assert loudest(0, began_ms, ended_ms) > 1_000
     for began_ms, ended_ms in ways[story].truth["heard"]:
         assert loudest(1, began_ms, ended_ms) > 1_000
+
+
+def test_the_adapter_and_insights_in_one_archive_are_one_call(tmp_path: Path) -> None:
+    folder, root = tmp_path / "folder", tmp_path / "calls"
+    folder.mkdir()
+    command = [sys.executable, "-m", "callscope", "receive", "--root", str(root), "--port", "0"]
+    with subprocess.Popen(command, env={**os.environ, **KEYS}, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            first, *_ = lines = [server.stderr.readline() for _ in range(3)]
+            address = first.split(" on ")[1].split()[0].rstrip("/")
+            assert f"  LIVEKIT_OBSERVABILITY_URL={address}\n" in lines
+            _run_agent("process", folder, root, root, address, ["tools"])
+            _until(lambda: _is_whole(root))
+        finally:
+            server.terminate()
+            assert server.stderr is not None
+            said = server.stderr.read()
+    assert _is_whole(root), said
+    (path,) = root.glob("calls/*/*/*/[!.]*/metadata.json")
+    record = read_call(path.parent, now_ms=now_ms())
+    story = json.loads((folder / "tools.json").read_text())
+    assert record.call.call_id == record.call.callscope["also_told"]["id"] == story["room_id"]
+    assert (record.call.status, record.call.end_reason) == ("completed", "the story is told")
+    assert "source" not in record.call.callscope  # it is the adapter's
+    assert json.loads((path.parent / "source" / "livekit_report.json").read_text())["events"]
+    with wave.open(str(path.parent / "recording.wav")) as sound:
+        assert sound.getnchannels() == 2
+
+
+def _is_whole(root: Path) -> bool:
+    """Whether the call has what the adapter, the spans and the upload tell."""
+    for each in _by_id(root).values():
+        told = each.call.callscope.get("also_told", {})
+        if "report" in told and each.call.recording_path and each.call.status == "completed":
+            return True
+    return False

@@ -168,7 +168,25 @@ def test_traces_in_files_are_imported(name: str, content: bytes) -> None:
     assert [turn.text for turn in turns(call)] == ["Are you open?", "Yes."]
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"{}", b'{"calls": []}', b'{"is":"span"}', b"{\n"])
+NO_ID = b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "zz", "spanId": "1"}]}]}]}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe", b"{}", b'{"calls": []}', b'{"is":"span"}', b"{\n", b'{"resourceSpans": "x"}', NO_ID, b"[1]"],
+)
 def test_a_file_that_holds_no_traces_is_refused_with_its_place(content: bytes) -> None:
     with pytest.raises(UnreadableError, match="odd"):
         otlp.translate(Original(place="odd.json", name="odd.json", content=content))
+
+
+def test_a_line_that_is_no_request_is_told_with_its_number() -> None:
+    content = as_json(*small_call()) + b'\n{"resourceLogs": 7}\n'
+    with pytest.raises(UnreadableError, match=r"odd\.jsonl:2: the body is no OTLP/JSON of logs"):
+        otlp.translate(Original(place="odd.jsonl", name="odd.jsonl", content=content))
+
+
+def test_one_span_that_cannot_be_taken_keeps_the_others_in() -> None:
+    content = as_json(*small_call()) + b"\n" + NO_ID
+    (call,) = otlp.translate(Original(place="traces.jsonl", name="traces.jsonl", content=content))
+    assert call.call_id == "C1"

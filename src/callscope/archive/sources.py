@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from callscope.archive import directory_lock, paths
 from callscope.archive.listing import DAY_MS
@@ -27,6 +30,8 @@ SOURCE_DIR: Final = "source"
 _MARKS: Final = ".sources"
 _KEY_DIGITS: Final = 32
 _MAX_TWINS: Final = 100
+_ID: Final = re.compile(r"[\w.:@/+-]+", re.ASCII)
+"""A name as it was; one that the privacy policy has changed, as ``[phone]``, says nothing."""
 
 
 def key_of(source_format: str, source_id: str) -> str:
@@ -47,6 +52,47 @@ def find(root: Path, key: str, *, call_id: str, started_at_ms: int) -> Path | No
         if not candidate.is_symlink() and source_of(read_metadata(str(candidate))).get("key") == key:
             return candidate
     return None
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that may be told in several ways, each a source of its own."""
+
+    framework: str
+    """Whose it is, as ``callscope.framework`` names it."""
+    names: dict[str, str]
+    """What names it, by kind. Two tellings are of one session that share a name, and do not differ in another kind."""
+    call_id: str
+    started_at_ms: int
+
+    @property
+    def keys(self) -> list[str]:
+        """Its names in files."""
+        return [key_of(f"session of {self.framework}", name) for name in self.names.values()]
+
+    def is_of(self, metadata: dict[str, Any] | None) -> bool:
+        """Whether a call's metadata says that it is of this session."""
+        ours = _mapping((metadata or {}).get("callscope"))
+        source = source_of(metadata)
+        if _mapping(ours.get("framework")).get("name") != self.framework:
+            return False
+        names = _mapping(source.get("session")) if source else _mapping(ours.get("labels"))
+        told = {kind: name for kind in self.names if _ID.fullmatch(str(name := names.get(kind) or ""))}
+        if any(told[kind] != self.names[kind] for kind in told):
+            return False
+        id_ = source.get("id") if source else (metadata or {}).get("call_id")
+        return bool(told) or id_ in self.names.values()
+
+
+def find_session(root: Path, session: Session) -> list[Path]:
+    """The directories of all calls that tell of a session, also those that were recorded here, in a fixed order."""
+    days = _days(root, session.started_at_ms)
+    candidates = [
+        *(path for key in session.keys for path in _marked(days, key)),
+        *(path for name in dict.fromkeys([session.call_id, *session.names.values()]) for path in _named(days, name)),
+    ]
+    return [
+        path for path in dict.fromkeys(candidates) if not path.is_symlink() and session.is_of(read_metadata(str(path)))
+    ]
 
 
 @contextmanager
@@ -79,11 +125,25 @@ def forget(day: Path, key: str) -> None:
 
 
 def _candidates(root: Path, key: str, call_id: str, started_at_ms: int) -> Iterator[Path]:
-    days = [paths.day_dir(root, max(0, started_at_ms + shift)) for shift in (0, -DAY_MS, DAY_MS)]
+    days = _days(root, started_at_ms)
+    yield from _marked(days, key)
+    yield from _named(days, call_id)
+
+
+def _days(root: Path, started_at_ms: int) -> list[Path]:
+    return [paths.day_dir(root, max(0, started_at_ms + shift)) for shift in (0, -DAY_MS, DAY_MS)]
+
+
+def _marked(days: list[Path], key: str) -> Iterator[Path]:
+    """What the small files of a key lead to."""
     for day in days:
-        name = os.fsdecode(read_file(str(day / _MARKS / key)).data or b"")
+        name = os.fsdecode(read_file(f"{day}/{_MARKS}/{key}").data or b"")
         if name and "/" not in name and os.sep not in name and not name.startswith("."):
             yield day / name
+
+
+def _named(days: list[Path], call_id: str) -> Iterator[Path]:
+    """The directories that a call's id leads to."""
     name = paths.safe_name(call_id)
     for day in days:
         for number in range(1, _MAX_TWINS):
@@ -91,3 +151,7 @@ def _candidates(root: Path, key: str, call_id: str, started_at_ms: int) -> Itera
             if not candidate.exists():
                 break
             yield candidate
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

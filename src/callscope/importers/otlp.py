@@ -13,8 +13,7 @@ from callscope.errors import UnreadableError
 from callscope.importers.base.original import Original
 from callscope.interop import calls, spans
 from callscope.interop.otlp import from_json, from_protobuf
-from callscope.interop.otlp.decoded import Signal
-from callscope.interop.spans import Record
+from callscope.interop.otlp.decoded import Decoded, Signal
 from callscope.model import wire
 from callscope.model.whole import WholeCall
 
@@ -27,52 +26,62 @@ def translate(original: Original) -> list[WholeCall]:
     """The calls of a file; none when nothing in it is one.
 
     Raises:
-        UnreadableError: it holds no OTLP.
+        UnreadableError: it holds no OTLP, or none of its records can be taken.
     """
     content = original.content
     start = content.lstrip()[:1]
-    records = _protobuf(original) if start not in {b"{", b"["} else _json(original, content)
-    told = (calls.tell(each) for each in calls.gathered(records, is_silent=True))
+    decoded = _protobuf(original) if start not in {b"{", b"["} else _json(original, content)
+    if decoded.rejected and not decoded.records:
+        raise original.unreadable(f"holds nothing that can be taken: {decoded.why}")
+    told = (calls.tell(each) for each in calls.gathered(decoded.records, is_silent=True))
     return [call for call in told if call is not None]
 
 
-def _protobuf(original: Original) -> list[Record]:
+def _protobuf(original: Original) -> Decoded:
     try:
-        return from_protobuf.decode("traces", original.content).records
+        return from_protobuf.decode("traces", original.content)
     except UnreadableError as error:
         raise original.unreadable("is neither OTLP/JSON nor an OTLP/protobuf request of traces") from error
 
 
-def _json(original: Original, content: bytes) -> list[Record]:
+def _json(original: Original, content: bytes) -> Decoded:
     try:
         whole = wire.decode(content)
     except (ValueError, RecursionError):
         whole = None
+    decoded = Decoded(records=[])
     if whole is not None:
-        return [
-            each for document in (whole if isinstance(whole, list) else [whole]) for each in _one(original, document)
-        ]
-    records: list[Record] = []
+        for document in whole if isinstance(whole, list) else [whole]:
+            _take(decoded, document, original.place)
+        return decoded
     for number, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
+            where = f"{original.place}:{number}"
             try:
                 document = wire.decode(line)
             except (ValueError, RecursionError) as error:
-                raise UnreadableError(f"{original.place}:{number} is no JSON ({error})") from error
-            records += _one(original, document, line=number)
-    return records
+                raise UnreadableError(f"{where} is no JSON ({error})") from error
+            _take(decoded, document, where)
+    return decoded
 
 
-def _one(original: Original, document: Any, *, line: int | None = None) -> list[Record]:
-    """The records of one request, or the one of a line of ours."""
-    where = original.place if line is None else f"{original.place}:{line}"
+def _take(decoded: Decoded, document: Any, where: str) -> None:
+    """Take the records of one request, or the one of a line of ours."""
     if isinstance(document, dict):
         for key, signal in _SIGNALS.items():
             if key in document:
-                return from_json.decode(signal, wire.encode(document)).records
+                try:
+                    part = from_json.decode(signal, wire.encode(document))
+                except UnreadableError as error:
+                    raise UnreadableError(f"{where}: {error}") from error
+                decoded.records += part.records
+                decoded.rejected += part.rejected
+                decoded.why = decoded.why or part.why
+                return
         if "is" in document:
             try:
-                return [spans.decode(wire.encode(document))]
+                decoded.records.append(spans.decode(wire.encode(document)))
             except ValueError as error:
                 raise UnreadableError(f"{where} is no record of a spans.jsonl ({error})") from error
+            return
     raise UnreadableError(f"{where} is no OTLP/JSON: it has no {', no '.join(_SIGNALS)}")

@@ -34,6 +34,8 @@ def whole(report: Report, originals: dict[str, bytes]) -> WholeCall:
     _tell_end(told, report, ended_ms)
     for key in report.unknown_keys():
         told.missed(f"key {key}")
+    for what in report.unfit():
+        told.missed(what)
     missed = {"not_understood": dict(sorted(told.not_understood.items()))} if told.not_understood else {}
     return WholeCall(
         call_id=report.call_id,
@@ -45,6 +47,7 @@ def whole(report: Report, originals: dict[str, bytes]) -> WholeCall:
         source={
             "format": FORMAT,
             "id": report.call_id,
+            "session": report.session,
             "version": report.version,
             "computed": sorted({*_ALWAYS_COMPUTED, *told.computed}),
             **_about(report),

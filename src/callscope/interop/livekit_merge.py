@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
-from callscope.interop import livekit_upload
+from callscope.interop import livekit_upload, livekit_values
 from callscope.interop.livekit_call import whole
 from callscope.interop.livekit_report import ORIGINAL, Report
 from callscope.interop.spans import Record
 from callscope.model import event as events
 from callscope.model import wire
+from callscope.model.call import ABANDONED
 from callscope.model.event import Event
 from callscope.model.usage import UNITS
 from callscope.model.whole import WholeCall, WholeTurn
@@ -43,8 +44,19 @@ def completed(call: WholeCall, records: Iterable[Record]) -> WholeCall:
         records: all that came of it.
     """
     records = list(records)
+    if call.source.get("dialect") == "livekit":
+        call = msgspec.structs.replace(call, source={**call.source, "session": _session(call.source)})
     report = livekit_upload.report_in(records)
     return call if report is None else _with_sound(_merged(call, _told(report)), records)
+
+
+def _session(source: dict[str, Any]) -> dict[str, str]:
+    """What names the session; before 1.8 spans know of no room, and the conversation has the job's id."""
+    id_, room_id, job_id = (livekit_values.text(source.get(name)) for name in ("id", "room_sid", "job_id"))
+    told = {"room_id": room_id, "job_id": job_id}
+    if room_id is None and id_ != job_id and not (id_ or "").startswith("trace:"):
+        told["room_id"] = id_
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def alone(records: Iterable[Record], source: dict[str, Any]) -> WholeCall | None:
@@ -80,14 +92,23 @@ def _merged(ours: WholeCall, theirs: WholeCall) -> WholeCall:
     told = {"version": theirs.source["version"], "close_reason": theirs.source.get("close_reason")}
     counted = {name: theirs.source.get(name) for name in ("user_turns", "errors")}
     about = {name: value for name, value in {**told, **counted}.items() if value is not None}
-    computed = sorted({*ours.source.get("computed", ()), *(["events"] if added else [])})
+    known = {*ours.source.get("computed", ())}
+    has_end = ours.ended_at_ms is not None and not ("ended_at" in known and about.get("close_reason"))
+    if not has_end and ours.end.get("status") == ABANDONED:  # silence was taken for its end
+        ours = msgspec.structs.replace(ours, end=_told_reason(ours))
+    computed = sorted({*(known if has_end else known - {"ended_at"}), *(["events"] if added else [])})
     return msgspec.structs.replace(
         ours,
-        ended_at_ms=theirs.ended_at_ms if ours.ended_at_ms is None else ours.ended_at_ms,
+        ended_at_ms=ours.ended_at_ms if has_end else theirs.ended_at_ms,
         fields=_fields(ours.fields, theirs.fields),
         rows=tuple(_in_order(_without_guesses(rows, theirs), added)),
         end=_end(ours, theirs),
-        source={**ours.source, **({"computed": computed} if computed else {}), "report": about},
+        source={
+            **{name: value for name, value in ours.source.items() if name != "computed"},
+            **({"computed": computed} if computed else {}),
+            "session": {**theirs.source["session"], **ours.source.get("session", {})},
+            "report": about,
+        },
         originals={**ours.originals, **theirs.originals},
     )
 
@@ -105,6 +126,12 @@ def _end(ours: WholeCall, theirs: WholeCall) -> dict[str, Any]:
     has_errors = any(isinstance(row, Event) and row.type == events.ERROR for row in ours.rows)
     told = {name: value for name, value in theirs.end.items() if name != "error" or not has_errors}
     return {**told, **ours.end}
+
+
+def _told_reason(call: WholeCall) -> dict[str, Any]:
+    """Why it ended, as a row says; what silence was taken for is left out."""
+    told = (row.data.get("reason") for row in call.rows if isinstance(row, Event) and row.type == events.CALL_ENDED)
+    return {"reason": reason} if (reason := next(told, None)) else {}
 
 
 def _in_order(rows: list[WholeTurn | Event], added: list[WholeTurn | Event]) -> Iterable[WholeTurn | Event]:

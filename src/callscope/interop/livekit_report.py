@@ -52,6 +52,12 @@ class Report:
         """The room's sid, which is also the id of the session's traces; without one, the job's id."""
         return text(self.document.get("room_id")) or text(self.document.get("job_id")) or ""
 
+    @property
+    def session(self) -> dict[str, str]:
+        """What names the session, in whatever way it is told: ``room_id`` and ``job_id``, as far as they are known."""
+        told = {name: text(self.document.get(name)) for name in ("room_id", "job_id")}
+        return {name: value for name, value in told.items() if value is not None}
+
     @cached_property
     def items(self) -> list[dict[str, Any]]:
         """What was said and done, each item once: as the history has it, and what only an event tells."""
@@ -153,6 +159,19 @@ class Report:
     def unknown_keys(self) -> list[str]:
         """Keys that no version is known to have."""
         return sorted(self.document.keys() - _KEYS)
+
+    def unfit(self) -> list[str]:
+        """What is there in another form than any version gives it, and is left out, in words."""
+        history = self.document.get("chat_history")
+        places = [("", self.document, "events"), ("", self.document, "usage"), ("chat_history.", history, "items")]
+        found = [] if history is None or isinstance(history, dict) else ["chat_history that is no object"]
+        for where, holder, key in places:
+            value = holder.get(key) if isinstance(holder, dict) else None
+            if value is not None and not isinstance(value, list):
+                found.append(f"{where}{key} that is no list")
+            elif value is not None and not all(isinstance(each, dict) for each in value):
+                found.append(f"{where}{key} with what is no object")
+        return found
 
 
 def error_words(kind: str, label: str | None) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from callscope.interop.livekit_report import Report
-from callscope.interop.livekit_values import mapping, ms, text
+from callscope.interop.livekit_values import mapping, ms, objects, text
 from callscope.interop.spans import LogRecord, Record
 
 SCOPE: Final = "callscope.livekit_report"
@@ -44,9 +44,14 @@ def is_one(record: Record) -> bool:
 
 
 def report_in(records: Iterable[Record]) -> Report | None:
-    """The report among some records, the last one; None when there is none."""
+    """The report among some records, the one that tells most; None when there is none."""
     found = [each for each in records if isinstance(each, LogRecord) and is_one(each)]
-    return Report(max(found, key=lambda each: each.at_ns).body) if found else None
+    return Report(max(found, key=rank).body) if found else None
+
+
+def rank(record: LogRecord) -> tuple[bool, int]:
+    """Which of two reports tells more: one with the session's events, else the later one."""
+    return any(objects(mapping(record.body).get("events"))), record.at_ns
 
 
 def sound_in(records: Iterable[Record]) -> dict[str, Any] | None:

@@ -114,6 +114,7 @@ class Callscope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notes: list[Note] | msgspec.UnsetType = msgspec.UNSET
     silence_seconds: int | msgspec.UnsetType = msgspec.UNSET
     source: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    also_told: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

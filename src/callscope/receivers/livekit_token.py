@@ -9,6 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
+from callscope import config
+from callscope.errors import SettingError
+
+_KEY: Final = "LIVEKIT_API_KEY"
+_SECRET: Final = "LIVEKIT_API_SECRET"  # noqa: S105 -- its name
 _SCHEME: Final = "bearer "
 _LEEWAY_S: Final = 60
 """So far the clocks of the agent's machine and of this one may be apart."""
@@ -20,6 +25,22 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     secret: str
+
+
+def from_environment() -> Keys | None:
+    """What LiveKit's agents sign their tokens with, as ``LIVEKIT_API_KEY`` and ``LIVEKIT_API_SECRET`` have it.
+
+    Returns:
+        None where neither is set.
+
+    Raises:
+        SettingError: one of the two is missing.
+    """
+    key, secret = (config.variable(name) or "" for name in (_KEY, _SECRET))
+    if bool(key) != bool(secret):
+        missing = _SECRET if key else _KEY
+        raise SettingError(f"{missing} is not set, and its counterpart is: set both, as your LiveKit agents have them")
+    return Keys(key=key, secret=secret) if key else None
 
 
 def why_not(authorization: str, keys: Keys, *, now_s: float) -> str | None:

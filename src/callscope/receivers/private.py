@@ -13,6 +13,7 @@ import msgspec
 
 from callscope.interop import aliases, gen_ai
 from callscope.interop.spans import LogRecord, Point, Record
+from callscope.model import wire
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
 
@@ -76,7 +77,20 @@ class Fitter:
             return self._machine(value)
         if name in _PARTIES:
             return redaction.phone_number(value, self._policy)
+        if value.startswith(("{", "[")):
+            return self._structure(value)
         return self._short(value) if len(value) <= _SHORT else self._words(value)
+
+    def _structure(self, value: str) -> Any:
+        """A text; one that is a document is looked into: as a text its figures would be taken for numbers of people."""
+        try:
+            told = wire.decode(value.encode())
+        except (ValueError, RecursionError):
+            return self._words(value)
+        new = redaction.event_data("received", {"text": told}, self._policy).get("text")
+        if self._policy.transcript == "off" or not isinstance(new, dict | list):
+            return self._words(value)
+        return value if new == told else wire.encode(new).decode()
 
     def _of_machine(self, value: str) -> Any:
         return redaction.event_data("usage", {"id": value}, self._policy).get("id")

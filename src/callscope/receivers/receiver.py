@@ -21,7 +21,7 @@ from callscope import clock, config
 from callscope.archive.sources import SOURCE_DIR
 from callscope.config import Settings
 from callscope.errors import CallscopeError
-from callscope.interop import calls
+from callscope.interop import calls, livekit_session
 from callscope.interop.calls import Conversation
 from callscope.interop.otlp.decoded import Decoded
 from callscope.interop.spans import Record, Span
@@ -43,8 +43,9 @@ _TICK_SECONDS: Final = 0.25
 _LOOK_MS: Final = 5_000
 
 
-State = Literal["ended", "goes on", "unknown", "failed"]
-"""What became of telling a conversation; ``unknown``: it is no call, or not known well enough yet."""
+State = Literal["ended", "goes on", "unknown", "failed", "waits"]
+"""What became of telling a conversation; ``unknown``: it is no call, or not known well enough yet; ``waits``: the same
+session is being recorded into this archive, and what came is put beside that call when it has ended."""
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -188,14 +189,14 @@ class Receiver:
         return due
 
     def _settle(self, buckets: set[str], states: list[State], *, is_silent: bool) -> None:
-        """After a telling: what failed is tried again, what is over is forgotten."""
+        """After a telling: what failed or has to wait is tried again, what is over is forgotten."""
         with self._lock:
             for name in buckets:
                 bucket = self._gathering.buckets.get(name)
                 if bucket is None:
                     continue
                 bucket.has_ended = bool(states) and all(each == "ended" for each in states)
-                if "failed" in states:
+                if "failed" in states or "waits" in states:
                     bucket.is_dirty, bucket.told_ms = True, self._now_ms() + _AGAIN_MS
                 elif is_silent and not bucket.is_dirty:
                     self.counts["passed_over"] += not bucket.is_understood
@@ -214,9 +215,13 @@ class Receiver:
             call = calls.tell(conversation)
             if call is None:
                 return "unknown"
+            if self._keeper.recording_now(call) is not None:
+                return "waits"
             call = self._with_what_was_kept(conversation, call)
             with sounds.added(self.root, call) as whole:
-                kept = self._keeper.put(whole)
+                kept = self._keeper.put(whole, retell=livekit_session.retold)
+                if kept.state == "waits":  # it began meanwhile
+                    return "waits"
                 sounds.settle(self.root, whole, kept.path)
             state = kept.state
         except (OSError, CallscopeError) as error:

@@ -5,6 +5,9 @@ leaves the old call or the new one. The same source again with the same content 
 call is replaced, and keeps what a person added to it and the files that others put beside it. Another call that has
 the same id gets a directory of its own.
 
+A session that several sources tell is one call: what is kept of the others is told together with what comes. Where the
+session was recorded here, what others tell is put beside what was recorded, see `callscope.recorder.beside`.
+
 A call that goes on (``ended_at_ms`` None) is in progress as long as this process lives and has not closed the keeper:
 its sign of life is a writer's, see `callscope.archive.liveness`.
 """
@@ -12,10 +15,8 @@ its sign of life is a writer's, see `callscope.archive.liveness`.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -25,29 +26,34 @@ import msgspec
 from callscope import clock, config
 from callscope.archive import exchange, liveness, paths, sources
 from callscope.archive.directory_lock import locked
-from callscope.archive.reader import is_orphan, read_metadata
-from callscope.archive.replace import FILE_MODE, make_dir, touch_day, write_all, write_json
+from callscope.archive.reader import read_metadata
+from callscope.archive.replace import make_dir, touch_day, write_json
 from callscope.archive.sources import SOURCE_DIR
 from callscope.config import Settings
-from callscope.errors import SettingError
+from callscope.errors import SettingError, UnreadableError
 from callscope.ids import new_writer_id
 from callscope.model.call import IN_PROGRESS
 from callscope.model.whole import WholeCall
+from callscope.recorder import beside, kept_files
 from callscope.recorder.buffer import Buffer
 from callscope.recorder.channel import Channel
 from callscope.recorder.chores import Chores
 from callscope.recorder.guard import Warnings
 from callscope.recorder.money import Money
+from callscope.recorder.originals import REDACTED
 from callscope.recorder.story import Story
 from callscope.redaction.policy import Policy
 
 if TYPE_CHECKING:
     from typing import Self
 
-State = Literal["new", "replaced", "unchanged"]
-
-_OURS: Final = frozenset({paths.METADATA, paths.TRANSCRIPT, paths.EVENTS, SOURCE_DIR})
-"""What is made anew with a call; other files in its directory are kept."""
+State = Literal["new", "replaced", "unchanged", "added", "waits"]
+"""``added``: the session was recorded here, and what came is beside it; ``waits``: it is being recorded right now, and
+nothing was written."""
+Retell = Callable[[WholeCall, Sequence[Mapping[str, bytes]]], WholeCall | None]
+"""Makes one call of what a source tells and what is kept of the same session (``source/`` of each call, by file name);
+None where the kept cannot be read any more."""
+_TRIES: Final = 5
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -56,6 +62,28 @@ class Kept(msgspec.Struct, frozen=True):
     path: Path
     """Its directory."""
     state: State
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """What the archive has of a call and its session."""
+
+    is_own_there: bool
+    """The first of ``there`` came from the same source."""
+    there: tuple[Path, ...]
+    recorded: Path | None
+    seen: tuple[object, ...]
+    """What changes when one of them is written."""
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """What is to become of a call."""
+
+    story: Story
+    planned: Path
+    there: tuple[Path, ...]
+    """Calls that tell the same and that it takes the place of, in the first one's directory."""
+    recorded: Path | None
+    """The call of the same session that was recorded here."""
 
 
 class Keeper:
@@ -88,7 +116,7 @@ class Keeper:
         self._written = 0
         self._swept: set[Path] = set()
 
-    def put(self, call: WholeCall, *, dry_run: bool = False) -> Kept:
+    def put(self, call: WholeCall, *, dry_run: bool = False, retell: Retell | None = None) -> Kept:
         """Put a call on disk, or bring the one that came from the same source up to date.
 
         A source that is told several times, each time with more, numbers its tellings (``revision`` in
@@ -97,6 +125,8 @@ class Keeper:
         Args:
             call: all that is known of it.
             dry_run: only tell what would become of it; nothing is written.
+            retell: makes one call of all tellings of its session, where its source names one (``session``); None: each
+                source is a call by itself.
 
         Raises:
             SettingError: the source has no ``format`` or ``id``.
@@ -107,7 +137,12 @@ class Keeper:
             if not call.source.get(name):
                 raise SettingError(f"the source of call {call.call_id!r} has no {name}: an importer has to give one")
         with self._lock:
-            return self._put(call, dry_run=dry_run)
+            return self._put(call, retell, dry_run=dry_run)
+
+    def recording_now(self, call: WholeCall) -> Path | None:
+        """The directory of the call that is being recorded of the same session right now; None when there is none."""
+        recorded = self._recorded(self._of_session(call))
+        return recorded if recorded is not None and beside.goes_on(recorded, now_ms=self._now_ms()) else None
 
     def find(self, source_format: str, source_id: str, *, call_id: str, started_at_ms: int) -> Path | None:
         """The directory of the call that came from a source; None when there is none."""
@@ -132,64 +167,133 @@ class Keeper:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _put(self, call: WholeCall, *, dry_run: bool) -> Kept:
-        planned = paths.call_dir(self.root, call.call_id, call.started_at_ms)
-        story = Story(call, policy=self._policy, writer=self._identity, money=self._money, planned=planned)
-        there = self._find(story)
-        if there is not None and self._is_unchanged(there, story):
-            return Kept(there, "unchanged")
-        if dry_run:
-            return Kept(there or planned, "replaced" if there is not None else "new")
-        self._show_sign()
-        with sources.locked(planned.parent):
-            kept = self._put_locked(story, planned)
-        self._count(story)
-        return kept
+    def _put(self, call: WholeCall, retell: Retell | None, *, dry_run: bool) -> Kept:
+        for _ in range(_TRIES):
+            found = self._look(call, retell)
+            if found.recorded is not None and beside.goes_on(found.recorded, now_ms=self._now_ms()):
+                return Kept(found.recorded, "waits")
+            plan = self._plan(call, retell, found)
+            done = self._is_done(plan)
+            if done is not None:
+                return done
+            if dry_run:
+                state: State = "added" if plan.recorded is not None else "replaced" if plan.there else "new"
+                return Kept(plan.recorded or next(iter(plan.there), plan.planned), state)
+            self._show_sign()
+            with sources.locked((plan.recorded or plan.planned).parent):
+                if self._look(call, retell) != found:
+                    continue  # another process has put something there meanwhile
+                kept = self._write_plan(plan)
+            self._count(plan.story)
+            return kept
+        raise UnreadableError(f"{plan.planned}: it is replaced by somebody else all the time: try again")
 
-    def _put_locked(self, story: Story, planned: Path) -> Kept:
-        """Look again, for what another process has put there meanwhile, and write."""
-        there = self._find(story)
-        if there is not None and self._is_unchanged(there, story):
-            return Kept(there, "unchanged")
+    def _look(self, call: WholeCall, retell: Retell | None) -> _Found:
+        """What the archive has of a call and its session."""
+        own = self.find(**_named(call))
+        session = self._of_session(call) if retell is not None else []
+        recorded = self._recorded(session)
+        tellings = [path for path in session if _source(path)]
+        there = tuple(dict.fromkeys([*([own] if own is not None else []), *tellings]))
+        seen = tuple(_identity(path) for path in (*there, *([recorded] if recorded is not None else [])))
+        return _Found(own is not None, there, recorded, seen)
+
+    def _plan(self, call: WholeCall, retell: Retell | None, found: _Found) -> _Plan:
+        """What is to become of a call, together with what is there of its session."""
+        there, recorded, whole = found.there, found.recorded, call
+        if retell is not None and there:
+            told = retell(call, [kept_files.originals_of(each) for each in there])
+            there = there if told is not None else there[: found.is_own_there]
+            whole = told or call
+        if retell is not None and recorded is not None:
+            kept = kept_files.originals_of(recorded)
+            whole = (retell(whole, [kept]) if kept else None) or whole
+        redacted = {
+            name for each in (*there, *([recorded] if recorded is not None else [])) for name in _redacted(each)
+        }
+        planned = paths.call_dir(self.root, whole.call_id, whole.started_at_ms)
+        story = Story(
+            whole, policy=self._policy, writer=self._identity, money=self._money, planned=planned, redacted=redacted
+        )
+        return _Plan(story, planned, there, recorded)
+
+    def _of_session(self, call: WholeCall) -> list[Path]:
+        session = _session(call)
+        return [] if session is None else sources.find_session(self.root, session)
+
+    def _recorded(self, found: list[Path]) -> Path | None:
+        """Of several, as a session that was begun again leaves them, the one that goes on, else the first."""
+        recorded = [path for path in found if not _source(path)]
+        now_ms = self._now_ms()
+        return next((each for each in recorded if beside.goes_on(each, now_ms=now_ms)), next(iter(recorded), None))
+
+    def _is_done(self, plan: _Plan) -> Kept | None:
+        """What became of it, where nothing has to be written."""
+        if plan.recorded is not None:
+            is_there = not plan.there and beside.has_all(plan.recorded, plan.story)
+            return Kept(plan.recorded, "unchanged") if is_there else None
+        is_there = len(plan.there) == 1 and self._is_unchanged(plan.there[0], plan.story)
+        return Kept(plan.there[0], "unchanged") if is_there else None
+
+    def _write_plan(self, plan: _Plan) -> Kept:
+        story, planned = plan.story, plan.planned
+        state: State
+        if plan.recorded is not None:
+            path, state = plan.recorded, "added"
+            beside.add(path, story, list(plan.there), now_ms=self._now_ms(), book=self._money.book)
+            more = plan.there
+        else:
+            path, state = self._write_call(story, planned, plan.there), "replaced" if plan.there else "new"
+            more = plan.there[1:]
+        for each in more:
+            kept_files.remove(each, self._identity["id"])
+        for key in self._keys(story):
+            sources.remember(path, key)
+        touch_day(path)
+        return Kept(path, state)
+
+    def _write_call(self, story: Story, planned: Path, there: tuple[Path, ...]) -> Path:
         self._sweep(planned.parent)
         made = exchange.make_beside(planned.parent, self._identity["id"])
         try:
-            path = self._place(made, story, planned) if there is None else self._replace(made, story, there, planned)
+            return self._replace(made, story, there, planned) if there else self._place(made, story, planned)
         finally:
             exchange.discard(made)
-        sources.remember(path, story.key)
-        touch_day(path)
-        return Kept(path, "new" if there is None else "replaced")
 
-    def _find(self, story: Story) -> Path | None:
-        call = story.call
-        return sources.find(self.root, story.key, call_id=call.call_id, started_at_ms=call.started_at_ms)
+    def _keys(self, story: Story) -> list[str]:
+        session = _session(story.call)
+        return [story.key, *(session.keys if session is not None else ())]
 
     def _place(self, made: Path, story: Story, planned: Path) -> Path:
         self._write(made, story, {})
         return exchange.place(made, planned)
 
-    def _replace(self, made: Path, story: Story, there: Path, planned: Path) -> Path:
-        with locked(there):
-            former = read_metadata(str(there)) or {}
-            _carry(there, made, story)
-            self._write(made, story, former)
-            exchange.exchange(made, there)
-        if there.parent == planned.parent and _is_twin(there.name, planned.name):
-            return there
-        sources.forget(there.parent, story.key)
-        touch_day(there)
-        return exchange.place(there, planned)  # its start or its id became known better
+    def _replace(self, made: Path, story: Story, there: tuple[Path, ...], planned: Path) -> Path:
+        """Put a call in the place of the first; the others, which tell the same, are removed afterwards."""
+        first = there[0]
+        with locked(first):
+            documents = [read_metadata(str(each)) or {} for each in there]
+            has_sound = story.call.sound is not None
+            for each in there:
+                kept_files.carry(each, made, originals=story.originals, has_sound=has_sound)
+                has_sound = has_sound or (made / paths.RECORDING).exists()
+            self._write(made, story, _former(documents))
+            exchange.exchange(made, first)
+        if first.parent == planned.parent and _is_twin(first.name, planned.name):
+            return first
+        sources.forget(first.parent, story.key)
+        touch_day(first)
+        return exchange.place(first, planned)  # its start or its id became known better
 
     def _write(self, made: Path, story: Story, former: dict[str, Any]) -> None:
         story.write_sound(made / paths.RECORDING)
         for name, rows in ((paths.TRANSCRIPT, story.transcript), (paths.EVENTS, story.events)):
             if rows:
-                _write_file(made / name, b"\n".join([*rows, b""]))
+                kept_files.write(made / name, b"\n".join([*rows, b""]))
         if story.originals:
             make_dir(made / SOURCE_DIR)
         for name, content in story.originals.items():
-            _write_file(made / SOURCE_DIR / name, content)
+            kept_files.write(made / SOURCE_DIR / name, content)
         write_json(made / paths.METADATA, story.document(at_ms=self._now_ms(), former=former))
 
     def _is_unchanged(self, there: Path, story: Story) -> bool:
@@ -242,39 +346,57 @@ class Keeper:
             self._sign.beat({**ledger, "open_calls": len(self._open)})
 
 
-def _carry(there: Path, made: Path, story: Story) -> None:
-    """Have in the new directory what others put into the old one, and originals that are not told anew.
-
-    They are linked, not copied: who goes on appending to one of them (a receiver's inbox) loses nothing.
-    """
-    told_anew = {paths.safe_name(name) for name in story.call.originals}
-    skipped = _OURS | ({paths.RECORDING} if story.call.sound is not None else set())
-    _link_files(there, made, lambda name: name in skipped or is_orphan(name))
-    if (there / SOURCE_DIR).is_dir() and not (there / SOURCE_DIR).is_symlink():
-        make_dir(made / SOURCE_DIR)
-        _link_files(there / SOURCE_DIR, made / SOURCE_DIR, lambda name: name in told_anew)
-
-
 def _is_twin(name: str, planned: str) -> bool:
     """Whether a directory has the planned name, or the one that a second call of its id gets."""
     return name == planned or (name.startswith(f"{planned}~") and name.removeprefix(f"{planned}~").isdecimal())
 
 
-def _link_files(there: Path, made: Path, is_skipped: Callable[[str], bool]) -> None:
-    with os.scandir(there) as entries:
-        names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
-    for name in names:
-        if is_skipped(name):
-            continue
-        try:
-            (made / name).hardlink_to(there / name)
-        except OSError:  # a file system without links
-            shutil.copy2(there / name, made / name, follow_symlinks=False)
+def _former(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """What people and others added to calls, of which one is made, as the metadata of one."""
+    found = (each.get("callscope") for each in documents)
+    ours: list[dict[str, Any]] = [each if isinstance(each, dict) else {} for each in found]
+    labels = [each["labels"] for each in reversed(ours) if isinstance(each.get("labels"), dict)]
+    recording = next((each["recording"] for each in ours if isinstance(each.get("recording"), dict)), None)
+    notes = kept_files.notes_of(documents)
+    return {
+        "callscope": {
+            **({"labels": {name: value for each in labels for name, value in each.items()}} if labels else {}),
+            **({"notes": notes} if notes else {}),
+            **({"recording": recording} if recording is not None else {}),
+        }
+    }
 
 
-def _write_file(path: Path, content: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+def _named(call: WholeCall) -> dict[str, Any]:
+    """What `Keeper.find` finds a call's own source by."""
+    format_, id_ = (str(call.source.get(name, "")) for name in ("format", "id"))
+    return {"source_format": format_, "source_id": id_, "call_id": call.call_id, "started_at_ms": call.started_at_ms}
+
+
+def _session(call: WholeCall) -> sources.Session | None:
+    """The session that a call's source names, of which others may tell as well."""
+    names, framework = call.source.get("session"), call.fields.get("framework")
+    if not isinstance(names, dict) or not names or not isinstance(framework, dict):
+        return None
+    return sources.Session(
+        framework=str(framework.get("name")), names=names, call_id=call.call_id, started_at_ms=call.started_at_ms
+    )
+
+
+def _source(call: Path) -> dict[str, Any]:
+    return sources.source_of(read_metadata(str(call)))
+
+
+def _redacted(call: Path) -> list[str]:
+    """The originals of a call that the policy had changed."""
+    metadata = read_metadata(str(call))
+    told = (sources.source_of(metadata) or beside.told_of(metadata)).get("originals")
+    return [name for name, how in told.items() if how == REDACTED] if isinstance(told, dict) else []
+
+
+def _identity(call: Path) -> tuple[int, int] | None:
     try:
-        write_all(fd, content)
-    finally:
-        os.close(fd)
+        status = (call / paths.METADATA).lstat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns

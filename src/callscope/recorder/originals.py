@@ -86,7 +86,12 @@ class Originals:
         return b"\n".join(lines)
 
     def _value(self, value: dict[str, Any] | list[Any]) -> Any:
-        held = redaction.event_data(_EVENT, {"content": value}, self._policy)["content"]
+        """A document. Documents in texts of it are looked into as well: as texts their figures would be numbers."""
+        texts: list[tuple[_Place, str, Any]] = []
+        opened = value if self._policy.transcript == "off" else _opened(value, (), texts)
+        held = redaction.event_data(_EVENT, {"content": opened}, self._policy)["content"]
+        for place, text, inner in texts:
+            _close(held, place, text, inner)
         return self._hide_in(held) if self._hidden else held
 
     def _hide_in(self, value: Any) -> Any:
@@ -121,3 +126,34 @@ class Originals:
             found.add(digits)
         self._hidden.update(dict.fromkeys(found, instead))
         self._hidden = dict(sorted(self._hidden.items(), key=lambda item: -len(item[0])))
+
+
+_Place = tuple[str | int, ...]
+
+
+def _opened(value: Any, place: _Place, texts: list[tuple[_Place, str, Any]]) -> Any:
+    """A value with the documents in its texts as what they are, each noted with its place."""
+    if isinstance(value, dict):
+        return {key: _opened(item, (*place, key), texts) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_opened(item, (*place, number), texts) for number, item in enumerate(value)]
+    if not isinstance(value, str) or not value.startswith(("{", "[")):
+        return value
+    try:
+        inner = wire.decode(value.encode())
+    except (ValueError, RecursionError):
+        return value
+    texts.append((place, value, inner))
+    return inner
+
+
+def _close(held: Any, place: _Place, text: str, inner: Any) -> None:
+    """Have a text again at a place; where the policy has left nothing there, nothing."""
+    *way, last = place
+    try:
+        for each in way:
+            held = held[each]
+        if isinstance(held[last], dict | list):
+            held[last] = text if held[last] == inner else wire.encode(held[last]).decode()
+    except (KeyError, IndexError, TypeError):
+        return

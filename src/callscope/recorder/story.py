@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -12,18 +13,20 @@ from callscope.archive.sources import key_of
 from callscope.errors import UnreadableError
 from callscope.model import wire
 from callscope.model.call import SCHEMA_VERSION
-from callscope.model.event import ERROR, Event
+from callscope.model.event import ERROR, SILENCE, Event
 from callscope.model.turn import Turn
 from callscope.model.whole import WholeCall, WholeTurn
 from callscope.recorder import records
 from callscope.recorder.buffer import NOTHING
 from callscope.recorder.call_file import CallFile
 from callscope.recorder.money import Money
-from callscope.recorder.originals import Originals
+from callscope.recorder.originals import AS_IT_CAME, REDACTED, Originals
 from callscope.recorder.snapshot import restore, take
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
 from callscope.timeline.outcome import Facts
+from callscope.timeline.silence import SilenceWatch, event_of
+from callscope.timeline.silence_words import Silence
 
 _END: Final = ("status", "error", "reason", "duration_ms", "turns", "cost", "latency", "recording_path")
 _COST_KEYS: Final = ("cost_status", "unpriced", "cost_lines", "cost_catalogue", "cost_problem")
@@ -43,21 +46,37 @@ class Story:
         writer: the writer's identity, for metadata.
         money: the prices.
         planned: where the call goes unless another call is there.
+        redacted: names of originals that come from the archive, where the policy had changed them.
     """
 
-    def __init__(self, call: WholeCall, *, policy: Policy, writer: dict[str, Any], money: Money, planned: Path) -> None:
+    def __init__(
+        self,
+        call: WholeCall,
+        *,
+        policy: Policy,
+        writer: dict[str, Any],
+        money: Money,
+        planned: Path,
+        redacted: Collection[str] = (),
+    ) -> None:
         self.call = call
         self.key = key_of(str(call.source.get("format", "")), str(call.source.get("id", "")))
         self.transcript: list[bytes] = []
         self.events: list[bytes] = []
         self.originals: dict[str, bytes] = {}
         self._policy = policy
+        self._redacted = redacted
         self._told: list[Any] = []
         self._file = CallFile(
             call.call_id, call.started_at_ms, planned=planned, policy=policy, writer=writer, money=money
         )
         self._file.about.update(wire.plain(call.fields))
         self._last_ms = call.started_at_ms
+        # Nobody listened while it went on: what was not heard is found now, as its readers find it, for the outcome.
+        is_told = any(isinstance(row, Event) and row.type == SILENCE for row in call.rows)
+        reports_sound = self._file.about.reports_sound
+        started_at_ms = call.started_at_ms
+        self._watch = None if is_told else SilenceWatch(started_at_ms=started_at_ms, reports_sound=reports_sound)
         for row in call.rows:
             if isinstance(row, WholeTurn):
                 self._turn(row)
@@ -94,6 +113,7 @@ class Story:
         """
         if self.call.ended_at_ms is not None:
             given = dict.fromkeys(_END) | {name: self.call.end.get(name) for name in _END}
+            self._count_silences(self._watch.finish(self.call.ended_at_ms) if self._watch is not None else ())
             self._file.finish(wire.plain(given), self.call.ended_at_ms, shared_at_ms=None)
         document = self._file.document(NOTHING, 0)
         ours = document["callscope"]
@@ -167,7 +187,14 @@ class Story:
         self.events.append(wire.encode(row))
         self._told.append(self.events[-1])
         self._file.written += 1
-        self._file.count_event(Event(ts_ms=ts_ms, type=kind, data=data))
+        counted = Event(ts_ms=ts_ms, type=kind, data=data)
+        self._count_silences(self._watch.event(counted) if self._watch is not None else ())
+        self._file.count_event(counted)
+
+    def _count_silences(self, silences: Iterable[Silence]) -> None:
+        """They get no rows: whoever reads a call that nobody watched finds them again."""
+        for each in silences:
+            self._file.count_event(event_of(each))
 
     def _moment(self, at_ms: int | None) -> int:
         """A row's moment; that of the row before it when nobody knows."""
@@ -182,7 +209,7 @@ class Story:
         for name, content in self.call.originals.items():
             kept, how = originals.kept(content)
             safe = paths.safe_name(name)
-            told[safe] = how
+            told[safe] = REDACTED if how == AS_IT_CAME and safe in self._redacted else how
             if kept is not None:
                 self.originals[safe] = kept
         source = redaction.fields(wire.plain(self.call.source), self._policy)

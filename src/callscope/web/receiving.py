@@ -1,4 +1,4 @@
-"""`callscope receive`: OpenTelemetry's receiver as a process of its own, without the dashboard's pages."""
+"""`callscope receive`: what others send, taken by a process of its own, without the dashboard's pages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from callscope.errors import SettingError
+from callscope.receivers import livekit_routes
+from callscope.receivers.livekit_token import Keys
 from callscope.receivers.receiver import SILENCE_MS, Receiver
 from callscope.receivers.routes import ROUTES, Door
+from callscope.receivers.uploads import Uploads
 from callscope.web.safety import Access, Gate
 
 PORT: Final = 4318
@@ -26,12 +29,13 @@ PORT: Final = 4318
 _LEAST_TOKEN: Final = 16
 
 
-def create_app(door: Door, *, access: Access | None = None) -> Starlette:
+def create_app(door: Door, *, access: Access | None = None, uploads: Uploads | None = None) -> Starlette:
     """The receiver as an ASGI application.
 
     Args:
         door: to the archive.
         access: who is answered; None: this machine, by its loopback names.
+        uploads: whose LiveKit agents may send what they record; None: everybody's who is answered without a token.
     """
 
     @contextlib.asynccontextmanager
@@ -39,8 +43,10 @@ def create_app(door: Door, *, access: Access | None = None) -> Starlette:
         yield
         await to_thread.run_sync(door.close)
 
-    app = Starlette(routes=list(ROUTES), middleware=[Middleware(Gate, access=access or Access())], lifespan=running)
+    routes = [*ROUTES, *livekit_routes.ROUTES]
+    app = Starlette(routes=routes, middleware=[Middleware(Gate, access=access or Access())], lifespan=running)
     app.state.door = door
+    app.state.uploads = uploads or Uploads(is_open=access is None or access.token is None)
     return app
 
 
@@ -52,6 +58,7 @@ def receive(
     allowed_hosts: Sequence[str] = (),
     token: str | None = None,
     silence_ms: int = SILENCE_MS,
+    livekit: Keys | None = None,
     ready: Callable[[str, str | None], None],
 ) -> Receiver:
     """Receive until SIGINT or SIGTERM; gives back the receiver with its counts.
@@ -63,6 +70,7 @@ def receive(
         allowed_hosts: more names that this machine is known by.
         token: what a sender must know; None: beyond this machine, one that nobody can guess.
         silence_ms: when a call without an end is over.
+        livekit: what LiveKit's agents sign their tokens with; None: they are taken from this machine alone, unchecked.
         ready: told the address once it is listened on, and the token, where one is needed.
 
     Raises:
@@ -82,7 +90,7 @@ def receive(
         receiver = door.receiver()
         try:
             config = uvicorn.Config(
-                create_app(door, access=access),
+                create_app(door, access=access, uploads=Uploads(keys=livekit, is_open=token is None)),
                 log_level="warning",
                 access_log=False,
                 server_header=False,

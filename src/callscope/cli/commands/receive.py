@@ -1,4 +1,4 @@
-"""``callscope receive``: calls from the traces that others send, while they go on."""
+"""``callscope receive``: calls from what others send, while they go on: traces, and LiveKit's insights."""
 
 from __future__ import annotations
 
@@ -30,8 +30,12 @@ def command(
 ) -> None:
     """Receive OpenTelemetry traces of Pipecat, LiveKit Agents and others; make calls of them, live.
 
-    OTLP over HTTP, as JSON or protobuf. `callscope serve` receives, too: this is for a machine without the dashboard.
+    OTLP over HTTP, as JSON or protobuf (docs/otlp.md), and what LiveKit's agents send to LIVEKIT_OBSERVABILITY_URL
+    (docs/livekit-reports.md), signed with LIVEKIT_API_KEY and LIVEKIT_API_SECRET. `callscope serve` receives, too: this
+    is for a machine without the dashboard.
     """
+    from callscope.receivers import livekit_token  # noqa: PLC0415 -- where it is needed
+
     try:
         from callscope.web import receiving  # noqa: PLC0415 -- an extra, and slow to import for the other commands
     except ModuleNotFoundError as error:
@@ -43,9 +47,13 @@ def command(
     if silence_ms <= 0:
         raise SettingError("--silence 0: write how long nothing has to come, as in 900s")
 
+    livekit = livekit_token.from_environment()
+
     def ready(address: str, secret: str | None) -> None:
         click.echo(f"callscope receives into {clean(archive)} on {address}  (Ctrl-C ends it)", err=True)
         click.echo(f"  OTEL_EXPORTER_OTLP_ENDPOINT={address}", err=True)
+        if livekit is not None or secret is None:  # else no agent's upload is taken
+            click.echo(f"  LIVEKIT_OBSERVABILITY_URL={address}", err=True)
         if secret is not None:
             click.echo(f"  OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20{clean(secret)}", err=True)
 
@@ -56,6 +64,7 @@ def command(
         allowed_hosts=allowed_hosts,
         token=token,
         silence_ms=silence_ms,
+        livekit=livekit,
         ready=ready,
     )
     counts = receiver.counts

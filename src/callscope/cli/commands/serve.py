@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,12 +13,7 @@ from callscope.index.place import place_of
 from callscope.query import quantities
 from callscope.report.safe_text import clean
 
-if TYPE_CHECKING:
-    from callscope.receivers.livekit_token import Keys
-
 _PORT = 8765
-_KEY = "LIVEKIT_API_KEY"
-_SECRET = "LIVEKIT_API_SECRET"  # noqa: S105 -- its name
 
 
 @click.command("serve")
@@ -51,6 +45,8 @@ def command(
     agents send to LIVEKIT_OBSERVABILITY_URL (docs/livekit-reports.md), signed with LIVEKIT_API_KEY and
     LIVEKIT_API_SECRET.
     """
+    from callscope.receivers import livekit_token  # noqa: PLC0415 -- where it is needed
+
     try:
         from callscope.web import server  # noqa: PLC0415 -- an extra, and slow to import for the other commands
     except ModuleNotFoundError as error:
@@ -79,17 +75,6 @@ def command(
         target_ms=target_ms,
         rules_file=None if rules is None else Path(rules).expanduser().absolute(),
         watching=not no_watch,
-        livekit=_livekit_keys(),
+        livekit=livekit_token.from_environment(),
         ready=ready,
     )
-
-
-def _livekit_keys() -> Keys | None:
-    """What LiveKit's agents sign their tokens with; None where neither is set."""
-    from callscope.receivers.livekit_token import Keys  # noqa: PLC0415 -- where it is needed
-
-    key, secret = (config.variable(name) or "" for name in (_KEY, _SECRET))
-    if bool(key) != bool(secret):
-        missing = _SECRET if key else _KEY
-        raise SettingError(f"{missing} is not set, and its counterpart is: set both, as your LiveKit agents have them")
-    return Keys(key=key, secret=secret) if key else None

@@ -15,6 +15,7 @@ from callscope.errors import CallscopeError
 from callscope.importers.base import formats, reading
 from callscope.importers.base.original import Original
 from callscope.importers.base.reading import STDIN
+from callscope.interop import livekit_session
 from callscope.model.whole import WholeCall
 from callscope.recorder.keeper import Keeper
 
@@ -24,6 +25,7 @@ class Summary(msgspec.Struct, kw_only=True):
 
     new: int = 0
     replaced: int = 0
+    """Also those that were recorded here, and have what was imported beside them."""
     unchanged: int = 0
     paths: list[str] = []
     """Directories of calls that are new or replaced."""
@@ -100,9 +102,14 @@ def _put(
     call: WholeCall, summary: Summary, keeper: Keeper, missing: Counter[str], *, dry_run: bool, place: str
 ) -> None:
     try:
-        kept = keeper.put(call, dry_run=dry_run)
+        kept = keeper.put(call, dry_run=dry_run, retell=livekit_session.retold)
     except CallscopeError as error:
         summary.errors.append(f"{place}: {error}")
+        return
+    if kept.state == "waits":
+        summary.errors.append(
+            f"{place}: session {call.call_id!r} is being recorded right now into {kept.path}: import it when it is over"
+        )
         return
     if kept.state == "unchanged":
         summary.unchanged += 1
@@ -118,7 +125,12 @@ def _put(
 
 
 def _is_told_again(call: WholeCall, seen: dict[tuple[str, str], int]) -> bool:
-    """Whether this import had told the call already, with as much in it: else two tellings would replace each other."""
+    """Whether this import had told the call already, with as much in it: else two tellings would replace each other.
+
+    What tells of a session's spans is put together with what is kept of it: each is as good as the others.
+    """
+    if "session" in call.source and "revision" in call.source:
+        return False
     key = str(call.source.get("format")), str(call.source.get("id"))
     revision = call.source.get("revision")
     revision = revision if type(revision) is int else 0
