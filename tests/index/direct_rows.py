@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-import callscope.index
-from callscope.index import call_waits
+from callscope.index import call_waits, database
 from callscope.index.grains import WHOLE, number_of
 from callscope.index.rollups import Cell
 from callscope.query.query import STAGES
@@ -17,7 +15,6 @@ from callscope.query.query import STAGES
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 DAY = 1_795_219_200_000  # 2026-11-21T00:00:00Z, a Saturday
-_SCHEMA = Path(callscope.index.__file__).with_name("schema.sql")
 
 
 class Wait(NamedTuple):
@@ -44,7 +41,7 @@ class Dimensions(NamedTuple):
 def empty_index() -> sqlite3.Connection:
     """An index in memory, with its schema."""
     db = sqlite3.connect(":memory:", isolation_level=None)
-    db.executescript(_SCHEMA.read_text(encoding="utf-8"))
+    db.executescript(database.schema())
     return db
 
 

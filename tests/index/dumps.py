@@ -44,7 +44,7 @@ def dump_of(db: sqlite3.Connection) -> dict[str, Any]:
         ((paths[row[0] >> DOCUMENT_BITS], row[0] & ((1 << DOCUMENT_BITS) - 1), *row[1:]) for row in documents), key=repr
     )
     assert _ids(db, "document_word") == Counter(row[0] for row in documents)
-    for table in ("hour", "day_sum", "day_error", "day_spend", "hour_spend"):
+    for table in ("hour", "day_sum", "week_sum", "day_error", "day_spend", "hour_spend"):
         rows = _rows(db, table)
         names = [column[0] for column in rows.description]
         told = [dict(zip(names, row, strict=True)) for row in rows]

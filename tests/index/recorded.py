@@ -10,20 +10,17 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-import callscope.index
-from callscope.index import call_waits
+from callscope.index import call_waits, database
 from callscope.index.extract import CallRows
 from callscope.index.ingest import Ingest
 from callscope.model.wire import format_ts
 from callscope.query.query import CallQuery, Term, Words
 
 START_MS = 1_795_255_200_000  # 2026-11-21T10:00:00Z
-_SCHEMA = Path(callscope.index.__file__).with_name("schema.sql")
 _KINDS = {
     "caller": {"user"},
     "agent": {"assistant"},
@@ -132,7 +129,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 @functools.cache
 def _schema() -> bytes:
     db = sqlite3.connect(":memory:", isolation_level=None)
-    db.executescript(_SCHEMA.read_text(encoding="utf-8"))
+    db.executescript(database.schema())
     return db.serialize()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from archives import NOW_MS, small_archive, write
+from archives import DAY_MS, NOW_MS, settle, small_archive, write
 from dumps import dump
 
 from callscope.archive.replace import make_dir
@@ -190,6 +190,20 @@ def test_an_empty_file_is_filled(place: Path, root: Path) -> None:
     database.writable(place, root=root).close()
 
     database.readable(place, root=root).close()
+
+
+def test_an_index_of_an_older_schema_is_made_anew_and_comes_to_what_a_fresh_build_has(place: Path, root: Path) -> None:
+    small_archive(root)
+    write(root, "long-ago", started_at_ms=NOW_MS - 9 * DAY_MS)
+    settle(root)
+    refresh(place, root, now_ms=NOW_MS)
+    whole = dump(place, root)
+    assert whole["week_sum"]
+    with contextlib.closing(sqlite3.connect(place)) as db:
+        db.executescript("DROP TABLE week_sum; PRAGMA user_version = 3")
+
+    assert refresh(place, root, now_ms=NOW_MS).read > 0
+    assert dump(place, root) == whole
 
 
 def test_a_migration_that_fails_leaves_nothing_of_it(place: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,19 @@ def test_hostile_words_are_looked_for_as_they_are(word: str) -> None:
     search(db, CallQuery(words=(Words(text=word),)), ranked=True)
 
 
+def test_words_whose_pieces_are_there_but_not_together_are_no_hit() -> None:
+    texts = ["a horse of cou and worse", "Of course!", "of cour se, rse", "the then the"]
+    db = index_of([of(*texts)])
+
+    def found(*words: str) -> list[str]:
+        return [hit.snippet for hit in search(db, CallQuery(words=tuple(Words(text=word) for word in words))).hits]
+
+    assert found("of course") == ["Of course!"]
+    assert found("of course", "horse of") == ["Of course!", texts[0]]
+    assert found("the the the") == []
+    assert found("the then the") == ["the then the"]
+
+
 def test_very_long_words_are_an_error() -> None:
     with pytest.raises(SettingError, match="2,000"):
         search(index_of([]), CallQuery(words=(Words(text="x" * 10_000),)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -159,3 +160,21 @@ def test_exchanges_of_one_call_are_not_taken_for_independent_ones() -> None:
     assert together is not None
     assert apart is not None
     assert together.high - together.low > 1.3 * (apart.high - apart.low)
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.one_of(st.integers(0, 50), st.integers(0, 2**32 - 1), st.integers(2**24 - 2, 2**24 + 2)), min_size=1
+        ),
+        min_size=2,
+        max_size=30,
+    ),
+    st.sampled_from([0.5, 0.95]),
+)
+def test_packed_values_have_the_interval_of_the_same_values_in_a_list(groups: list[list[int]], share: float) -> None:
+    values = [value for group in groups for value in group]
+    sizes, ordered = list(map(len, groups)), sorted(values)
+    assert quantile(array("I", values), sizes, share, ordered=ordered) == quantile(
+        values, sizes, share, ordered=ordered
+    )

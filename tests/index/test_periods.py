@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callscope.index.periods import DAY_MS, HOUR_MS, PERIODS, Period, end_of, segments, start_of
+from callscope.index.periods import DAY_MS, HOUR_MS, PERIODS, WEEK_MS, Period, by_weeks, end_of, segments, start_of
 
 MOMENTS = st.integers(0, 4_102_444_800_000)
 NEAR = st.integers(1_795_219_200_000 - 3 * DAY_MS, 1_795_219_200_000 + 3 * DAY_MS)
@@ -70,6 +70,33 @@ def test_segments_are_the_whole_stretch_once(since: int | None, until: int | Non
         if source == "calls":
             assert edge is not None or over is not None or not cuts
     assert not by_hour or all(cut.source != "day_sum" for cut in cuts)
+
+
+FAR = st.one_of(st.none(), st.integers(1_795_219_200_000 - 5 * WEEK_MS, 1_795_219_200_000 + 5 * WEEK_MS))
+
+
+@given(FAR, FAR, st.integers(-4, 4))
+def test_weeks_take_the_place_of_their_days_as_far_as_there_are_sums(
+    since: int | None, until: int | None, weeks: int
+) -> None:
+    last = start_of("week", 1_795_219_200_000) + weeks * WEEK_MS
+    cuts = segments(since, until, by_hour=False)
+    found = by_weeks(cuts, last)
+    assert [cut for cut in found if cut.source in {"calls", "hour"}] == [
+        cut for cut in cuts if cut.source in {"calls", "hour"}
+    ]
+    for cut, after in pairwise(found):
+        assert cut.until_ms == after.since_ms is not None
+    assert not cuts or (found[0].since_ms, found[-1].until_ms) == (since, until)
+    for source, edge, over in found:
+        if source == "week_sum":
+            assert over is not None
+            assert over <= last
+            assert all(each is None or start_of("week", each) == each for each in (edge, over))
+        if source == "day_sum":
+            begin = -(10**15) if edge is None else end_of("week", start_of("week", edge - 1))
+            end = last if over is None else min(last, start_of("week", over))
+            assert begin >= end, "no whole week is left to its days"
 
 
 def test_days_are_taken_whole_and_only_their_edges_by_the_hour() -> None:

@@ -98,6 +98,26 @@ def test_a_day_is_what_its_hours_come_to() -> None:
     }
 
 
+def weeks(db: sqlite3.Connection) -> dict[tuple[int, int], int]:
+    """How many calls each week has, by grain and start."""
+    rows = db.execute("SELECT grain, start_ms, sum(calls) FROM week_sum GROUP BY 1, 2")
+    return {(grain, start): calls for grain, start, calls in rows}
+
+
+def test_a_week_has_sums_once_a_call_of_a_later_one_came_and_as_long_as_it_is_there() -> None:
+    db = empty_index()  # DAY is a Saturday
+    for at_ms in (DAY - 5 * DAY_MS, DAY, DAY + 2 * DAY_MS - 1):
+        put(db, at_ms=at_ms, agent=f"at {at_ms}", waits=[Wait(700)])
+    recompute(db, cells(db))
+    assert weeks(db) == {}
+    later = put(db, at_ms=DAY + 2 * DAY_MS)
+    recompute(db, {(DAY + 2 * DAY_MS, dimension(db, Dimensions()))})
+    assert weeks(db) == {(grain, DAY - 5 * DAY_MS): 3 for grain in range(WHOLE + 1)}
+    drop(db, later)
+    recompute(db, {(DAY + 2 * DAY_MS, dimension(db, Dimensions()))})
+    assert weeks(db) == {}
+
+
 def test_a_call_that_is_gone_or_another_now_leaves_nothing_behind() -> None:
     db = empty_index()
     gone = put(db, at_ms=DAY, waits=[Wait(800)])
@@ -188,7 +208,7 @@ def test_sums_of_fractions_do_not_depend_on_the_order_of_the_calls() -> None:
 
 CALLS = st.lists(
     st.tuples(
-        st.integers(0, 3 * 24),
+        st.integers(0, 24 * 24),
         st.sampled_from(["desk", "sales"]),
         st.sampled_from(["completed", "failed"]),
         st.lists(st.builds(Wait, st.integers(0, 90_000), st.booleans(), st.booleans()), max_size=5),
@@ -218,5 +238,5 @@ def test_rollups_are_those_of_a_fresh_build_whatever_happened_before(
     for hour, agent, status, waits, cost in kept:
         put(fresh, at_ms=DAY + hour * HOUR_MS, agent=agent, status=status, waits=waits, cost_usd=cost)
     recompute(fresh, cells(fresh))
-    for table in ("hour", "day_sum"):
+    for table in ("hour", "day_sum", "week_sum"):
         assert all_rows(grown, table) == all_rows(fresh, table)

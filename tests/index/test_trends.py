@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import callscope.index.trends as module
 from callscope.errors import SettingError
+from callscope.index import matching
 from callscope.index.figures import Figures, Percentiles
 from callscope.index.matching import snapshot
 from callscope.index.rollups import recompute
@@ -243,7 +244,7 @@ def test_all_that_is_read_is_of_one_moment(tmp_path: Path) -> None:
 
 CALLS = st.lists(
     st.tuples(
-        st.integers(-3 * HOUR_MS, 2 * DAY_MS),
+        st.one_of(st.integers(-3 * HOUR_MS, 2 * DAY_MS), st.integers(-20 * DAY_MS, 12 * DAY_MS)),
         st.sampled_from(["desk", "sales"]),
         st.sampled_from(["completed", "failed", "in_progress", "unreadable"]),
         st.lists(
@@ -261,7 +262,12 @@ CALLS = st.lists(
     ),
     max_size=12,
 )
-EDGE = st.one_of(st.none(), st.integers(-4 * HOUR_MS, 3 * DAY_MS), st.integers(-3, 60).map(lambda hour: hour * HOUR_MS))
+EDGE = st.one_of(
+    st.none(),
+    st.integers(-4 * HOUR_MS, 3 * DAY_MS),
+    st.integers(-3, 60).map(lambda hour: hour * HOUR_MS),
+    st.integers(-20, 12).map(lambda day: day * DAY_MS),
+)
 
 
 @settings(max_examples=100, deadline=None)
@@ -285,8 +291,11 @@ def test_rollups_say_what_the_calls_say(
     recompute(db, cells(db))
     since_ms, until_ms = (None if edge is None else DAY + edge for edge in edges)
     query = CallQuery(terms=terms, since_ms=since_ms, until_ms=until_ms)
-    exactly = trends(db, msgspec.structs.replace(query, terms=(*terms, BEYOND)), by=by, now_ms=NOW)
+    beyond = msgspec.structs.replace(query, terms=(*terms, BEYOND))
+    exactly = trends(db, beyond, by=by, now_ms=NOW)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "_FEW", 0)
+        assert trends(db, beyond, by=by, now_ms=NOW) == exactly, "looked up by their numbers, or gone through"
         patch.setattr(module, "_FEW", -1)
         rolled_up = trends(db, query, by=by, now_ms=NOW)
     assert [key for key, _ in rolled_up] == [key for key, _ in exactly]

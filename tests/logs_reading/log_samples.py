@@ -11,6 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).parents[1] / "cli"))
+
+import forked_commands
+
 from callscope.model.wire import format_ts
 
 DAY = "2026-11-21"
@@ -130,12 +134,10 @@ def command(*args: str) -> list[str]:
 
 def environ() -> dict[str, str]:
     """Nothing of whoever runs the tests."""
-    kept = {"PATH", "HOME", "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START"}
+    kept = {"PATH", "HOME", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR", "COVERAGE_PROCESS_START"}
     return {**{name: value for name, value in os.environ.items() if name in kept}, "PYTHONUTF8": "1"}
 
 
 def run(*args: str) -> subprocess.CompletedProcess[str]:
     """``callscope`` with its output in pipes."""
-    return subprocess.run(
-        command(*args), capture_output=True, text=True, env=environ(), check=False, timeout=60, encoding="utf-8"
-    )
+    return forked_commands.run(args, environ(), seconds=60)

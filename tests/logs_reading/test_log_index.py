@@ -252,8 +252,8 @@ def test_an_index_of_the_schema_before_gets_its_tables_and_keeps_its_calls(
 ) -> None:
     place.unlink()
     with monkeypatch.context() as patch:
-        patch.setattr(database, "_MIGRATIONS", {2: "schema.sql"})
-        patch.setattr(database, "SCHEMA", 2)
+        patch.setattr(database, "_MIGRATIONS", {database.SCHEMA - 1: "schema.sql"})
+        patch.setattr(database, "SCHEMA", database.SCHEMA - 1)
         db = database.writable(place, root=root)
         db.execute("INSERT INTO about VALUES ('kept', 'yes')")
         db.close()

@@ -8,6 +8,7 @@ from timeline_script import START, agent, at, caller, exchanges_of, fold_of
 from callscope.model.event import Event
 from callscope.model.turn import Turn
 from callscope.timeline.fold import Fold
+from callscope.timeline.running import MAX_MARKS, Running
 
 
 def test_the_caller_waits_from_the_last_sound_to_the_first_of_the_agent() -> None:
@@ -406,3 +407,23 @@ def test_turns_make_no_exchanges_once_a_call_has_speaking_edges() -> None:
 def test_turns_without_moments_have_that_of_the_turn_before() -> None:
     (exchange,) = _folded([_turn(700, "user", 0), _turn(None, "assistant", 1)]).finish(None)
     assert (exchange.started_at_ms, exchange.answered_at_ms) == (START + 700, START + 700)
+
+
+def test_of_ends_of_speech_that_come_without_end_the_newest_are_kept() -> None:
+    running = Running("exchange", START)
+
+    for ms in range(20):
+        running.caller_stopped(START + ms, delay_ms=0)
+
+    assert [end.ts_ms - START for end in running.ends] == list(range(12, 20))
+
+
+@pytest.mark.parametrize(("others", "known"), [(MAX_MARKS - 2, True), (MAX_MARKS - 1, False)])
+def test_a_request_before_very_many_others_is_forgotten(others: int, known: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+    requests = [at(1100, "llm_started", request_id="first")]
+    requests += [at(1101 + place, "llm_started", request_id=f"{place}") for place in range(others)]
+    answer = [at(2000, "llm_first_token", request_id="first"), *agent(2100, 3000)]
+
+    (exchange,) = exchanges_of([*caller(0, 1000), *requests, *answer])
+
+    assert ("llm" in {part.stage for part in exchange.parts}) == known

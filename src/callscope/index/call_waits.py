@@ -17,16 +17,17 @@ from callscope.index.histogram import LONGEST_MS, NAMES
 from callscope.query.query import STAGES
 
 WAIT_BYTES: Final = 4
-COLUMNS: Final = ("cut_off", *NAMES)
-"""Of ``call_waits``, after the call's number: how many answers were cut off, and the waits by name."""
+COLUMNS: Final = ("cut_off", *NAMES, "longest_ms")
+"""Of ``call_waits``, after the call's number: how many answers were cut off, the waits by name, and the longest
+response of them."""
 
-_KIND_AT, _ANSWERED_AT, _INTERRUPTED_AT = 1, 3, 6
+_KIND_AT, _ANSWERED_AT, _RESPONSE_AT, _INTERRUPTED_AT = 1, 3, 4, 6
 """In a row of ``exchange``, without the call's number."""
-_WAITS_AT: Final = (4, *range(7, 7 + len(STAGES)))
-_OF_NOBODY: Final[tuple[int | bytes, ...]] = (0, *(b"" for _ in NAMES))
+_WAITS_AT: Final = (_RESPONSE_AT, *range(7, 7 + len(STAGES)))
+_OF_NOBODY: Final[tuple[Any, ...]] = (0, *(b"" for _ in NAMES), None)
 
 
-def row_of(exchanges: Iterable[Sequence[Any]]) -> tuple[int | bytes, ...]:
+def row_of(exchanges: Iterable[Sequence[Any]]) -> tuple[Any, ...]:
     """The row of a call, `COLUMNS`, from its rows of ``exchange``; all without the call's number."""
     real = [row for row in exchanges if row[_KIND_AT] == "exchange"]
     if not real:
@@ -36,7 +37,8 @@ def row_of(exchanges: Iterable[Sequence[Any]]) -> tuple[int | bytes, ...]:
         bool(interrupted) and answered is not None
         for interrupted, answered in zip(columns[_INTERRUPTED_AT], columns[_ANSWERED_AT], strict=True)
     )
-    return (cut_off, *(packed(columns[at]) for at in _WAITS_AT))
+    longest_ms = max((wait for wait in columns[_RESPONSE_AT] if wait is not None), default=None)
+    return (cut_off, *(packed(columns[at]) for at in _WAITS_AT), longest_ms)
 
 
 def packed(waits_ms: Iterable[int | None]) -> bytes:

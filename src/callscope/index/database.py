@@ -29,7 +29,7 @@ try:
 except ImportError:  # Windows: SQLite's own lock keeps two refreshers apart, they only do the work twice
     fcntl = None  # type: ignore[assignment]
 
-_MIGRATIONS: Final = {2: "schema.sql", 3: "log_tables.sql"}
+_MIGRATIONS: Final = {4: "schema.sql", 5: "log_tables.sql"}
 """What brings a file from the version before to this one: SQL in this directory. A file of a version before the first
 one is made anew: it holds nothing that is not in the archive."""
 _FIRST: Final = min(_MIGRATIONS)
@@ -117,6 +117,11 @@ def readable(place: Path, *, root: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def schema() -> str:
+    """What makes the tables of an empty file, as SQL."""
+    return "\n".join(map(_script, sorted(_MIGRATIONS)))
 
 
 def told(place: Path, name: str) -> str | None:
@@ -339,16 +344,19 @@ def _tables(db: sqlite3.Connection) -> int:
 
 def _migrate(db: sqlite3.Connection, number: int) -> None:
     """One step, whole or not at all."""
-    script = resources.files(__package__).joinpath(_MIGRATIONS[number]).read_text(encoding="utf-8")
     try:
         db.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\n"
+            f"BEGIN IMMEDIATE;\n{_script(number)}\n"
             f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {number}; COMMIT;"
         )
     except sqlite3.Error:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _script(number: int) -> str:
+    return resources.files(__package__).joinpath(_MIGRATIONS[number]).read_text(encoding="utf-8")
 
 
 def _about(db: sqlite3.Connection, name: str) -> str | None:

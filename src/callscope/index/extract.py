@@ -116,7 +116,7 @@ def rows_of(record: CallRecord, *, path: str, stamp: str) -> CallRows:
     names = events.names
     errors = tuple(_errors(record, events, started_at_ms))
     documents, said = _documents(record, events, errors)
-    spend = call_spend(call, started_at_ms=started_at_ms)
+    spend = call_spend(call, started_at_ms=started_at_ms, record=record)
     usage = tuple(_usage(record))
     cost_lines = tuple(map(_cost_line, spend.lines))
     waits = tuple(map(_exchange, exchanges))

@@ -109,7 +109,7 @@ counts; the bodies of those that list buckets."""
 class Gathered:
     """Values of one name that are added up: those of packed histograms, and values by themselves. Never empty."""
 
-    __slots__ = ("_dense", "_edges", "_listed")
+    __slots__ = ("_dense", "_edges", "_listed", "_told")
 
     def __init__(
         self, edges: list[tuple[int, int, int]], dense: list[tuple[int, int, bytes]], listed: list[bytes]
@@ -117,19 +117,23 @@ class Gathered:
         self._edges = edges
         self._dense = dense
         self._listed = listed
+        self._told: tuple[int, int, int] | None = None
 
     def add(self, values_ms: Sequence[int]) -> None:
         """Add one or more values, in any order."""
         buckets, lowest, highest = _bucketed(values_ms)
         self._edges.append((len(values_ms), lowest, highest))
+        self._told = None
         self._listed.append(_little_endian(array("H", buckets)))
 
     def edges(self) -> tuple[int, int, int]:
         """How many values there are, the lowest, the highest."""
         if len(self._edges) == 1:
             return self._edges[0]
-        counts, lowest, highest = zip(*self._edges, strict=True)
-        return _checked(sum(counts)), min(lowest), max(highest)
+        if self._told is None:
+            counts, lowest, highest = zip(*self._edges, strict=True)
+            self._told = _checked(sum(counts)), min(lowest), max(highest)
+        return self._told
 
     def quantiles(self, shares: Sequence[float]) -> list[float]:
         """See `Histogram.quantiles`."""
@@ -259,7 +263,7 @@ def gather(blobs: Iterable[bytes]) -> dict[str, Gathered]:
         UnreadableError: some are of another version, or not whole.
         OverflowError: later, when it is asked for: there are more values than can be counted.
     """
-    parts: list[_Parts] = [([], [], []) for _ in NAMES]
+    parts: dict[int, _Parts] = {}
     read, size = _HEAD.unpack_from, _HEAD.size
     try:
         for blob in blobs:
@@ -269,18 +273,21 @@ def gather(blobs: Iterable[bytes]) -> dict[str, Gathered]:
             while at < end:
                 place, form, count, lowest, highest, first, buckets = read(blob, at)
                 body = at + size
-                at = body + (buckets * form or count * _ID_BYTES)
-                edges, dense, listed = parts[place]
-                edges.append((count, lowest, highest))
+                found = parts.get(place)
+                if found is None:
+                    found = parts[place] = ([], [], [])
+                found[0].append((count, lowest, highest))
                 if form:
-                    dense.append((form, first, blob[body:at]))
+                    at = body + buckets * form
+                    found[1].append((form, first, blob[body:at]))
                 else:
-                    listed.append(blob[body:at])
+                    at = body + count * _ID_BYTES
+                    found[2].append(blob[body:at])
             if at > end:
                 raise _unreadable("bytes are missing")
     except (IndexError, struct_error) as error:
         raise _unreadable("bytes are missing") from error
-    return {name: Gathered(*part) for name, part in zip(NAMES, parts, strict=True) if part[0]}
+    return {NAMES[place]: Gathered(*parts[place]) for place in sorted(parts)}
 
 
 def _checked(count: int) -> int:

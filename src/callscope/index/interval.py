@@ -25,15 +25,22 @@ to 95 % for shares near 0): tests/index/test_interval.py.
 from __future__ import annotations
 
 import math
+import sys
+from array import array
 from collections.abc import Sequence
-from itertools import accumulate
-from operator import mul, sub
+from itertools import accumulate, repeat
+from operator import mul
 from typing import Final, NamedTuple
 
 from callscope.timeline.percentiles import percentile
 
 _Z: Final = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""
+_LANE: Final = 4
+_SMALL: Final = 1 << 24
+"""Numbers of 32 bits below this are compared all at once: the byte at the top then says no more than that."""
+_HALF: Final = (1 << 31) - 1
+_ABOVE: Final = 0x80
 
 
 class Estimate(NamedTuple):
@@ -56,9 +63,7 @@ def quantile(
         ordered: the same values, ascending.
     """
     found = float(percentile(ordered, share))
-    running = [0, *accumulate(map(found.__lt__, values))]
-    above = [running[end] for end in accumulate(sizes)]
-    effect = design_effect(list(map(sub, above, [0, *above])), sizes)
+    effect = design_effect(_above(values, sizes, found, highest=ordered[-1]), sizes)
     if effect is None:
         return None
     n = len(ordered)
@@ -67,6 +72,20 @@ def quantile(
     if low < 0 or high > n - 1:
         return None
     return Estimate(found, *(percentile(ordered, rank / (n - 1)) for rank in (low, high)))
+
+
+def _above(values: Sequence[float], sizes: Sequence[int], limit: float, *, highest: float) -> list[int]:
+    """How many values of each group are above a limit, which is one of them or between two."""
+    ends = list(accumulate(sizes))
+    if isinstance(values, array) and values.typecode == "I" and values.itemsize == _LANE and highest < _SMALL:
+        # As one integer of 32 bits a value: what is added takes those that are above over the highest bit.
+        together = int.from_bytes(values.tobytes(), sys.byteorder)
+        ones = int.from_bytes(array("I", (1,)).tobytes() * len(values), sys.byteorder)
+        added = (together + ones * (_HALF - int(limit))).to_bytes(len(values) * _LANE, sys.byteorder)
+        flags, sign = added[_LANE - 1 if sys.byteorder == "little" else 0 :: _LANE], _ABOVE
+    else:
+        flags, sign = bytes(map(limit.__lt__, values)), 1
+    return list(map(flags.count, repeat(sign), [0, *ends], ends))
 
 
 def share_of(parts: Sequence[int], sizes: Sequence[int]) -> Estimate | None:

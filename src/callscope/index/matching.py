@@ -12,6 +12,8 @@ from callscope.index.plan import as_rows, few_calls
 from callscope.index.sums import Row
 from callscope.query.query import CallQuery
 
+_FEW: Final = 10_000
+"""Calls that are looked up by their numbers: sooner than what the calls of a month take to be gone through."""
 _AT_ONCE: Final = 5_000
 """Calls whose rows are in memory together."""
 
@@ -43,7 +45,7 @@ def matching_calls(
     """
     compiled = compile_query(query, words=True)
     values: dict[str, object] = {**compiled.parameters, **parameters}
-    few = few_calls(db, compiled.sources, compiled.parameters)
+    few = few_calls(db, compiled.sources, compiled.parameters, most=_FEW)
     if few is None:  # in the order of their numbers, which is how they lie on the disk
         table, among = "call AS c NOT INDEXED", "c.id BETWEEN :first_number AND :last_number"
         values["first_number"], values["last_number"] = call_numbers(query)

@@ -14,8 +14,9 @@ Period = Literal["hour", "day", "week", "month", "year"]
 PERIODS: Final[tuple[Period, ...]] = ("hour", "day", "week", "month", "year")
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
+WEEK_MS: Final = 7 * DAY_MS
 
-_FIXED_MS: Final = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS}
+_FIXED_MS: Final = {"hour": HOUR_MS, "day": DAY_MS, "week": WEEK_MS}
 _FIRST_MONDAY_MS: Final = 4 * DAY_MS
 _LONGEST_MS: Final = {"month": 31 * DAY_MS, "year": 366 * DAY_MS}
 
@@ -23,7 +24,7 @@ _LONGEST_MS: Final = {"month": 31 * DAY_MS, "year": 366 * DAY_MS}
 class Segment(NamedTuple):
     """A part of a stretch of time, and what it can be answered from."""
 
-    source: Literal["calls", "hour", "day_sum"]
+    source: Literal["calls", "hour", "day_sum", "week_sum"]
     """The calls themselves, or the table of that name."""
     since_ms: int | None
     """None: from the beginning of all times."""
@@ -66,6 +67,27 @@ def segments(since_ms: int | None, until_ms: int | None, *, by_hour: bool) -> li
         cuts.append(Segment("day_sum", first_day, last_day))
         cuts += [Segment("hour", last_day, last_hour)] if last_day != last_hour else []
     return cuts + ([Segment("calls", last_hour, until_ms)] if last_hour != until_ms else [])
+
+
+def by_weeks(cuts: list[Segment], last_ms: int) -> list[Segment]:
+    """The same segments, with whole weeks in place of their days, as far as there are sums of weeks.
+
+    Args:
+        cuts: what `segments` gave.
+        last_ms: the first moment after the last week that has sums; all before it have them.
+    """
+    found: list[Segment] = []
+    for cut in cuts:
+        first = None if cut.since_ms is None else -(-(cut.since_ms - _FIRST_MONDAY_MS) // WEEK_MS) * WEEK_MS
+        begin = None if first is None else first + _FIRST_MONDAY_MS
+        end = last_ms if cut.until_ms is None else min(last_ms, start_of("week", cut.until_ms))
+        if cut.source != "day_sum" or (begin is not None and begin >= end):
+            found.append(cut)
+            continue
+        found += [Segment("day_sum", cut.since_ms, begin)] if cut.since_ms != begin else []
+        found.append(Segment("week_sum", begin, end))
+        found += [Segment("day_sum", end, cut.until_ms)] if cut.until_ms != end else []
+    return found
 
 
 def _up(moment_ms: int | None, length_ms: int) -> int | None:

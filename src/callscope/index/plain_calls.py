@@ -8,7 +8,7 @@ two give the same rows: a test holds them to it.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -45,7 +45,7 @@ class _TurnRow(msgspec.Struct, frozen=True, gc=False):
 
 class _EventRow(msgspec.Struct, frozen=True, gc=False):
     ts: str
-    type: str
+    type: Annotated[str, msgspec.Meta(min_length=1)]
     data: dict[str, Any]
 
 
@@ -73,7 +73,7 @@ def read_plain(directory: str) -> CallRecord | None:
         return None
     except _ERRORS:
         return None
-    if orphans(directory) or not all(event.type for event in events):
+    if orphans(directory):
         return None
     return CallRecord(
         call=call,
@@ -119,10 +119,8 @@ def _has_long_number(data: bytes) -> bool:
     while place >= 0:
         if place and data[place - 1] in _BEFORE_A_NUMBER:
             return True
-        place += len(_LONG)
-        while digits[place : place + 1] == b"0":
-            place += 1
-        place = digits.find(_LONG, place)
+        end = digits.find(b" ", place)
+        place = digits.find(_LONG, end) if end >= 0 else -1
     return False
 
 

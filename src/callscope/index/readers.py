@@ -76,11 +76,11 @@ class Readers:
         """Each call's rows, in the order given. ``more`` calls will be asked for later."""
         if not self._helpers and self._processes and len(places) + more >= _MANY:
             self._helpers = [_Helper(self._root, self._now_ms) for _ in range(self._processes)]
-        if not self._helpers or len(places) <= _CHUNK:
-            for place in places:
-                yield place, rows_at(self._root, place, now_ms=self._now_ms)
-            return
         chunks = iter(_chunks(places))
+        if not self._helpers or len(places) <= _CHUNK:
+            for chunk in chunks:  # read together, put into tables together: each finds the processor's caches warm
+                yield from [(place, rows_at(self._root, place, now_ms=self._now_ms)) for place in chunk]
+            return
         sent: deque[tuple[_Helper, list[str]]] = deque()
         for helper, chunk in zip(self._helpers * _AHEAD, chunks, strict=False):
             helper.ask(chunk)

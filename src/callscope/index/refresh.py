@@ -225,9 +225,9 @@ class _Refresher:
         if in_bulk:
             database.bulk(self._db, on=True)
         complete = self._do_all(self._works(dirty, gone, listing.hidden))
-        self.ingest.commit()
         if complete:
-            self._note_complete()
+            self._note_complete()  # together with the rest: a transaction of its own would wait for the disk, too
+        self.ingest.commit()
         if task.progress is not None and self._done:
             task.progress(self._done, self._done if complete else max(self._expected, self._done))
         if in_bulk:
@@ -314,7 +314,11 @@ class _Refresher:
             self._note_hidden((day.place,))
             return None
         known = dict(self._db.execute(_STAMPS, _below(day.place)))
-        places = {f"{day.place}/{name}": mtime_ns for name, mtime_ns in found.items() if self._is_text(day, name)}
+        places = {
+            f"{day.place}/{name}": mtime_ns
+            for name, mtime_ns in found.items()
+            if name.isascii() or self._is_text(day, name)
+        }
         read = [
             place
             for place, mtime_ns in places.items()

@@ -1,27 +1,29 @@
-"""Sums by hour and by day for each combination of dimensions, of each grain: made anew from what they are made of.
+"""Sums by hour, day and week for each combination of dimensions, of each grain: made anew from what they are made of.
 
 A call belongs to the hour (UTC) in which it began. What is added up: `callscope.index.sums`. A cell is an hour and a
 combination of all dimensions; its row is made from its calls. The other rows are made from rows: a day's from those of
-its hours, and those of a coarser grain (`callscope.index.grains`) from those of a finer one. Nothing is adjusted, so
-nothing can drift.
+its hours, a week's from those of its days, and those of a coarser grain (`callscope.index.grains`) from those of a
+finer one. Nothing is adjusted, so nothing can drift.
+
+A week has rows once it is over: before the week of the newest call. So calls that are new cost no sums of weeks.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from callscope.index.call_waits import unpacked
 from callscope.index.grains import DIMENSIONS, HOURLY, MADE_OF, WHOLE, coarser, number_of
 from callscope.index.histogram import NAMES, RESPONSE, pack_all, pack_values
-from callscope.index.periods import DAY_MS, HOUR_MS
+from callscope.index.periods import DAY_MS, HOUR_MS, WEEK_MS, start_of
 from callscope.index.sums import OF_CALL, SUMS, Row
 
 Cell = tuple[int, int]
 """The first moment of an hour in Unix milliseconds, and the number of a combination of all dimensions."""
 
-Table = Literal["hour", "day_sum"]
+Table = Literal["hour", "day_sum", "week_sum"]
 
 _BLOBS: Final = ("response", "stages")
 _COLUMNS: Final = (*SUMS, *_BLOBS)
@@ -38,6 +40,10 @@ _OF_CELL: Final = (
 _DIMENSIONS: Final = f"SELECT id, grain, {', '.join(DIMENSIONS)} FROM dimensions"  # noqa: S608 -- as above
 _ALL_OF: Final = f"SELECT dimensions, {', '.join(_COLUMNS)} FROM"
 _OF_DAY: Final = f"{_SELECT} hour WHERE grain = ? AND start_ms IN ({', '.join('?' * _HOURS)}) AND dimensions = ?"
+_DAYS: Final = WEEK_MS // DAY_MS
+_OF_WEEK: Final = f"{_SELECT} day_sum WHERE grain = ? AND start_ms IN ({', '.join('?' * _DAYS)}) AND dimensions = ?"
+_IN_WEEK: Final = "SELECT DISTINCT dimensions FROM day_sum WHERE grain = ? AND start_ms >= ? AND start_ms < ?"
+_FORGET_WEEKS: Final = "DELETE FROM week_sum WHERE grain = ? AND start_ms >= ?"
 
 
 def hour_of(started_at_ms: int) -> int:
@@ -54,8 +60,11 @@ def recompute(db: sqlite3.Connection, cells: Iterable[Cell]) -> None:
     by_day: dict[int, list[Cell]] = {}
     for cell in sorted(cells):
         by_day.setdefault(cell[0] - cell[0] % DAY_MS, []).append(cell)
+    by_week: dict[int, set[int]] = {}
     for day, of_day in by_day.items():
-        rollups.recompute_day(day, of_day)
+        by_week.setdefault(start_of("week", day), set()).update(rollups.recompute_day(day, of_day))
+    if by_week:
+        rollups.recompute_weeks(by_week)
 
 
 class _Rollups:
@@ -69,8 +78,8 @@ class _Rollups:
             self._names[number] = tuple(names)
             self._numbers[grain, tuple(names)] = number
 
-    def recompute_day(self, day: int, cells: Iterable[Cell]) -> None:
-        """Make cells of one day right, and what is made of them."""
+    def recompute_day(self, day: int, cells: Iterable[Cell]) -> list[int]:
+        """Make cells of one day right, and what is made of them; the dimensions of the cells that changed."""
         changed: dict[int, list[int]] = {}
         for hour, dimensions in cells:
             if self._replace("hour", (WHOLE, hour, dimensions), self._of_calls(hour, dimensions)):
@@ -83,6 +92,30 @@ class _Rollups:
             row = _sum(self._db.execute(_OF_DAY, (WHOLE, *hours, dimensions)).fetchall())
             self._replace("day_sum", (WHOLE, day, dimensions), row)
         self._recompute_coarser("day_sum", day, of_day, range(WHOLE))
+        return of_day
+
+    def recompute_weeks(self, changed: Mapping[int, Iterable[int]]) -> None:
+        """Make the weeks right that are over, after days of some weeks changed: the weeks with those dimensions."""
+        days = [start for (start,) in self._db.execute("SELECT start_ms FROM day_sum WHERE grain = 0")]
+        newest = start_of("week", max(days)) if days else -(2**63)
+        self._db.executemany(_FORGET_WEEKS, [(grain, newest) for grain in range(WHOLE + 1)])
+        known = {start for (start,) in self._db.execute("SELECT start_ms FROM week_sum WHERE grain = 0")}
+        weeks = {start_of("week", day) for day in days} - known | changed.keys()
+        for week in sorted(each for each in weeks if each < newest):
+            if week in known:
+                self._recompute_week(week, sorted(changed[week]))
+            else:
+                of_week = self._db.execute(_IN_WEEK, (WHOLE, week, week + WEEK_MS)).fetchall()
+                self._recompute_week(week, [dimensions for (dimensions,) in of_week])
+
+    def _recompute_week(self, week: int, of_week: Sequence[int]) -> None:
+        if not of_week:
+            return
+        days = range(week, week + WEEK_MS, DAY_MS)
+        for dimensions in of_week:
+            row = _sum(self._db.execute(_OF_WEEK, (WHOLE, *days, dimensions)).fetchall())
+            self._replace("week_sum", (WHOLE, week, dimensions), row)
+        self._recompute_coarser("week_sum", week, of_week, range(WHOLE))
 
     def _recompute_coarser(self, table: Table, start_ms: int, dimensions: Sequence[int], grains: Sequence[int]) -> None:
         """Make those rows of coarser grains right that some combinations of all dimensions are part of."""

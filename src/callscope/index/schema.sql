@@ -148,8 +148,11 @@ CREATE TABLE call_waits (
     aggregation BLOB NOT NULL,
     synthesis BLOB NOT NULL,
     output BLOB NOT NULL,
-    unexplained BLOB NOT NULL
+    unexplained BLOB NOT NULL,
+    longest_ms INTEGER                  -- the longest response; `call.worst_ms` is also of what was never answered
 );
+
+CREATE INDEX call_waits_by_longest ON call_waits (longest_ms, call) WHERE longest_ms IS NOT NULL;
 
 -- What a call is made of and nothing is looked up by, as JSON: up to 256 of each in a row. The views turn, part, event,
 -- usage and cost_line show it as rows.
@@ -270,6 +273,28 @@ CREATE TABLE day_sum (
     PRIMARY KEY (grain, start_ms, dimensions)
 ) WITHOUT ROWID;
 
+-- The same as day_sum by week, which begins on Monday (UTC): of the weeks before that of the newest call.
+CREATE TABLE week_sum (
+    grain INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    dimensions INTEGER NOT NULL REFERENCES dimensions (id),
+    calls INTEGER NOT NULL,
+    completed INTEGER NOT NULL,
+    unfinished INTEGER NOT NULL,
+    duration_us INTEGER NOT NULL,
+    turns INTEGER NOT NULL,
+    exchanges INTEGER NOT NULL,
+    unanswered INTEGER NOT NULL,
+    interruptions INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    calls_with_errors INTEGER NOT NULL,
+    nano_usd INTEGER NOT NULL,
+    unpriced_calls INTEGER NOT NULL,
+    response BLOB NOT NULL,
+    stages BLOB NOT NULL,
+    PRIMARY KEY (grain, start_ms, dimensions)
+) WITHOUT ROWID;
+
 -- One row a turn.
 CREATE VIEW turn AS
 SELECT
@@ -339,7 +364,7 @@ SELECT
     c.id AS call,
     (b.id & 1048575) * 256 + l.key AS seq,
     json_extract(l.value, '$[0]') AS service,
-    json_extract(l.value, '$[1]') AS provider,          -- '' when unknown
+    json_extract(l.value, '$[1]') AS provider,          -- who bills it; as reported where no price applied
     json_extract(l.value, '$[2]') AS model,             -- '' when unknown
     json_extract(l.value, '$[3]') AS status,
     json_extract(l.value, '$[4]') AS unit,

@@ -24,12 +24,13 @@ from callscope.index.compile import (
     call_numbers,
     compile_query,
     documents_of,
-    needle,
+    loose_needle,
     outline_of,
     pattern_of,
     started_at_ms,
 )
 from callscope.index.deadline import Deadline, interrupting, is_of_a_function, was_interrupted
+from callscope.index.extract import A_BLOCK
 from callscope.index.globs import clean, like
 from callscope.index.matching import snapshot
 from callscope.index.numbers import DOCUMENT_BITS
@@ -47,6 +48,16 @@ _APART: Final = 200
 """Calls that are looked through one by one; of more, what an index finds between the first and the last."""
 _MAX_SPANS: Final = 50
 _TURNS: Final = frozenset({"user", "assistant", "system", "tool"})
+_MOMENTS: Final = """
+    SELECT h.key,
+        CASE json_extract(h.value, '$[1]') WHEN 1 THEN json_extract(b.turns, json_extract(h.value, '$[2]')) END,
+        CASE json_extract(h.value, '$[1]')
+            WHEN 1 THEN json_extract(b.turns, json_extract(h.value, '$[3]'))
+            ELSE json_extract(b.events, json_extract(h.value, '$[2]'))
+        END
+    FROM json_each(?) AS h CROSS JOIN detail AS b ON b.id = json_extract(h.value, '$[0]')
+"""
+"""As the views ``turn`` and ``event`` say it, which look at every turn and event of a call."""
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,15 +99,19 @@ class _Sought(NamedTuple):
 
     words: Words
     match: str | None
-    """For the trigram table."""
+    """For the trigram table: it may find more than these words are in."""
     marks: re.Pattern[str] | None
     """Where plain words are; None of a regular expression."""
+    letters: str | None = None
+    """Such words in small letters, if all of them are ASCII and nothing else means them, but for their case."""
 
     def spans(self, kind: str, text: str) -> list[Span] | None:
         """Where they are; None when they are not there. Raises `TimeoutError` when that took too long to find out."""
         kinds = KINDS[self.words.where]
         if kinds and kind not in kinds:
             return None
+        if self.letters is not None and text.isascii():
+            return _places(self.letters, text.lower()) or None
         if self.marks is not None:
             return [
                 found.span() for found, _ in zip(self.marks.finditer(text), range(_MAX_SPANS), strict=False)
@@ -115,8 +130,17 @@ class _Document(NamedTuple):
     rank: float | None = None
 
 
+class _Call(NamedTuple):
+    """What is shown of a hit's call."""
+
+    call_id: str
+    path: str
+    started_at_ms: int
+
+
 class _Found(NamedTuple):
     document: _Document
+    call: _Call
     spans: Sequence[Span]
 
 
@@ -161,7 +185,8 @@ class _Search:
             self._last = min(self._last, _decoded(query.cursor) - 1)
         self._reached = self._last + 1
         """All documents from this one on were looked at."""
-        self._fits: dict[int, bool] = {}
+        self._fits: dict[int, _Call | None] = {}
+        """What is told of calls that fit; None of those that do not."""
         others = query.words
         if ranked or len(sought) == 1:  # a hit has them
             others = tuple(words for words in query.words if words.negated)
@@ -199,7 +224,7 @@ class _Search:
                 first = self._first_ranked(match)
                 complete = first is None
                 self._reached = self._first if first is None else first
-                for document in self._best(match, self._reached):
+                for document in self._asked(self._best(match, self._reached)):
                     hit, sure = self._tried(document)
                     complete = complete and sure
                     if hit is not None:
@@ -234,8 +259,9 @@ class _Search:
 
     def _best(self, match: str, first: int) -> Iterator[_Document]:
         rows = self._db.execute(
-            "SELECT document.id, document.kind, document.seq, document.text, found.rank FROM (SELECT rowid, rank "
-            "FROM document_word WHERE document_word MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rank LIMIT -1) AS found "
+            "SELECT document.id, document.kind, document.seq, document.text, found.score FROM "
+            "(SELECT rowid, bm25(document_word) AS score FROM document_word "  # sooner than its column `rank`
+            "WHERE document_word MATCH ? AND rowid BETWEEN ? AND ? ORDER BY score LIMIT -1) AS found "
             "CROSS JOIN document ON document.id = found.rowid",
             (match, first, self._last),
         )
@@ -274,7 +300,7 @@ class _Search:
             reached = self._reached
             if some:
                 self._reached = some[0].id + 1
-                self._ask_about({document.id >> DOCUMENT_BITS for document in some})
+                self._ask_ahead(some)
                 yield from some
             self._reached = min(self._reached, reached)
             if len(some) < _AHEAD:
@@ -282,12 +308,19 @@ class _Search:
         if late is not None:
             raise late
 
+    def _asked(self, documents: Iterator[_Document]) -> Iterator[_Document]:
+        """The same, their calls asked about together, some at a time."""
+        while some := list(islice(documents, _AHEAD)):
+            self._ask_ahead(some)
+            yield from some
+
     def _matching(self, match: str, first: int, last: int) -> Iterator[_Document]:
+        holding, parameters = self._holds(closely=False)
         rows = self._db.execute(
-            "SELECT document.id, document.kind, document.seq, document.text, NULL FROM document_trigram AS found "
-            "CROSS JOIN document ON document.id = found.rowid "
-            "WHERE document_trigram MATCH ? AND found.rowid BETWEEN ? AND ? ORDER BY found.rowid DESC",
-            (match, first, last),
+            "SELECT document.id, document.kind, document.seq, document.text, NULL FROM document_trigram AS found "  # noqa: S608 -- values are bound
+            f"CROSS JOIN document ON document.id = found.rowid AND ({holding}) "
+            "WHERE document_trigram MATCH :match AND found.rowid BETWEEN :first AND :last ORDER BY found.rowid DESC",
+            {**parameters, "match": match, "first": first, "last": last},
         )
         return map(_Document._make, rows)
 
@@ -306,20 +339,29 @@ class _Search:
 
     def _holding(self, first: int, last: int) -> Iterator[_Document]:
         """The documents of a range in which the words may be."""
-        outlines = [outline_of(each.words) for each in self._sought]
-        globs = {f"glob{number}": pattern for number, pattern in enumerate(outlines) if pattern is not None}
-        likes = {f"like_{name}": like(pattern) for name, pattern in globs.items()}
-        either = [f"(text LIKE :like_{name} AND text GLOB :{name})" for name in globs]
-        is_any = " OR ".join(either) if len(either) == len(outlines) else "1"
+        holding, parameters = self._holds(closely=True)
         rows = self._db.execute(
             "SELECT id, kind, seq, text, NULL FROM document "  # noqa: S608 -- values are bound
-            f"WHERE id BETWEEN :first AND :last AND ({is_any}) ORDER BY id DESC",
-            {**globs, **likes, "first": first, "last": last},
+            f"WHERE id BETWEEN :first AND :last AND ({holding}) ORDER BY id DESC",
+            {**parameters, "first": first, "last": last},
         )
         return map(_Document._make, rows)
 
+    def _holds(self, *, closely: bool) -> tuple[str, dict[str, str | int]]:
+        """What is known of the text of a document with any of the words, and the values of that."""
+        # Where the trigrams of an expression are, it mostly is: nothing more is asked than what it takes to know.
+        outlines = [outline_of(each.words) if closely or not each.words.regex else None for each in self._sought]
+        globs = {f"glob{number}": pattern for number, pattern in enumerate(outlines) if pattern is not None}
+        likes = {f"like_{name}": like(pattern) for name, pattern in globs.items()}
+        more = " AND document.text GLOB :{}" if closely else ""
+        either = [f"(document.text LIKE :like_{name}{more.format(name)})" for name in globs]
+        return " OR ".join(either) if len(either) == len(outlines) else "1", {**globs, **likes}
+
     def _hit(self, document: _Document) -> _Found | None:
         """What was found in a document; None when it is no hit, or its call does not fit."""
+        call = self._call(document.id >> DOCUMENT_BITS)
+        if call is None:
+            return None
         spans: list[Span] = []
         hit = document.rank is not None and all(
             not kinds or document.kind in kinds for kinds in (KINDS[each.words.where] for each in self._sought)
@@ -328,75 +370,89 @@ class _Search:
             places = each.spans(document.kind, document.text)
             hit = hit or (places is not None and document.rank is None)
             spans += places or ()
-        if not hit or not self._call_fits(document.id >> DOCUMENT_BITS):
-            return None
-        return _Found(document, _apart(spans))
+        return _Found(document, call, _apart(spans)) if hit else None
+
+    def _call(self, number: int) -> _Call | None:
+        """What is told of a call if it fits."""
+        if number not in self._fits:
+            self._ask_about({number})
+        return self._fits[number]
+
+    def _ask_ahead(self, documents: list[_Document]) -> None:
+        """The same of the calls of documents; where that takes too long, each is asked about when it is met."""
+        try:
+            self._ask_about({document.id >> DOCUMENT_BITS for document in documents})
+        except sqlite3.OperationalError as error:
+            if not is_of_a_function(error):
+                raise
 
     def _ask_about(self, numbers: set[int]) -> None:
         """Find out which of some calls fit."""
         unknown = numbers - self._fits.keys()
         statement = (
-            f"SELECT c.id FROM json_each(:few) AS few CROSS JOIN {FROM} WHERE c.id = few.value "  # noqa: S608 -- from the compiler
-            f"AND {self._conditions.where}"
+            "SELECT c.id, c.call_id, c.path, c.started_at_ms "  # noqa: S608 -- from the compiler
+            f"FROM json_each(:few) AS few CROSS JOIN {FROM} WHERE c.id = few.value AND {self._conditions.where}"
         )
         rows = self._db.execute(statement, {**self._conditions.parameters, "few": as_rows(sorted(unknown))})
-        fitting = {number for (number,) in rows}
-        self._fits.update((number, number in fitting) for number in unknown)
-
-    def _call_fits(self, number: int) -> bool:
-        fits = self._fits.get(number)
-        if fits is None:
-            statement = f"SELECT 1 FROM {FROM} WHERE c.id = :call AND {self._conditions.where}"  # noqa: S608 -- from the compiler
-            row = self._db.execute(statement, {**self._conditions.parameters, "call": number}).fetchone()
-            fits = self._fits[number] = row is not None
-        return fits
+        fitting = {number: _Call(*told) for number, *told in rows}
+        self._fits.update((number, fitting.get(number)) for number in unknown)
 
     def _page(self, found: list[_Found], *, follows: bool, complete: bool = True) -> HitPage:
+        moments = self._moments([each.document for each in found])
         return HitPage(
-            hits=tuple(self._shown(each) for each in found),
+            hits=tuple(_shown(each, *moments.get(place, (None, None))) for place, each in enumerate(found)),
             next=str(self._reached) if follows else None,
             complete=complete,
             reached_ms=None if complete else started_at_ms(self._reached),
         )
 
-    def _shown(self, found: _Found) -> Hit:
-        document = found.document
-        number = document.id >> DOCUMENT_BITS
-        call_id, path, call_started_at_ms = self._db.execute(
-            "SELECT call_id, path, started_at_ms FROM call WHERE id = ?", (number,)
-        ).fetchone()
-        turn_index: int | None = None
-        ts_ms: int | None = None
-        table = "turn" if document.kind in _TURNS else "event"
-        columns = "turn_index, ts_ms" if table == "turn" else "NULL, ts_ms"
-        row = self._db.execute(
-            f"SELECT {columns} FROM {table} WHERE call = ? AND seq = ?",  # noqa: S608 -- names of ours
-            (number, document.seq),
-        ).fetchone()
-        if row is not None:
-            turn_index, ts_ms = row
-        text, marks = snippet(document.text, found.spans)
-        return Hit(
-            call_id=call_id,
-            path=path,
-            started_at_ms=call_started_at_ms,
-            kind=document.kind,
-            turn_index=turn_index,
-            ts_ms=ts_ms,
-            snippet=text,
-            marks=marks,
-            rank=document.rank,
-        )
+    def _moments(self, documents: list[_Document]) -> dict[int, tuple[int | None, int | None]]:
+        """The index and the moment of the turn, or the moment of the event, of each that is of one; by its place."""
+        told = []
+        for document in documents:
+            row, at = divmod(document.seq, A_BLOCK)
+            number = ((document.id >> DOCUMENT_BITS) << DOCUMENT_BITS) + row
+            told.append((number if row >= 0 else None, document.kind in _TURNS, f"$[{at}][0]", f"$[{at}][1]"))
+        rows = self._db.execute(_MOMENTS, (msgspec.json.encode(told).decode(),))
+        return {place: (turn_index, ts_ms) for place, turn_index, ts_ms in rows}
+
+
+def _shown(found: _Found, turn_index: int | None, ts_ms: int | None) -> Hit:
+    document = found.document
+    text, marks = snippet(document.text, found.spans)
+    return Hit(
+        call_id=found.call.call_id,
+        path=found.call.path,
+        started_at_ms=found.call.started_at_ms,
+        kind=document.kind,
+        turn_index=turn_index,
+        ts_ms=ts_ms,
+        snippet=text,
+        marks=marks,
+        rank=document.rank,
+    )
 
 
 def _sought(words: Words, *, ranked: bool) -> _Sought:
     if words.regex:
         if ranked:
             raise SettingError("hits of a regular expression cannot be ranked: look for them newest first")
-        return _Sought(words, needle(words), None)
+        return _Sought(words, loose_needle(words), None)
     text = clean(words.text)
     pattern = r"\W+".join(map(re.escape, re.findall(r"\w+", text))) if ranked else ""
-    return _Sought(words, needle(words), re.compile(pattern or re.escape(text), re.IGNORECASE))
+    letters = text.lower() if text and text.isascii() and not ranked else None
+    return _Sought(words, loose_needle(words), re.compile(pattern or re.escape(text), re.IGNORECASE), letters)
+
+
+def _places(letters: str, text: str) -> list[Span]:
+    """Where some letters are, from left to right, none twice."""
+    places: list[Span] = []
+    at = text.find(letters)
+    while at >= 0 and len(places) < _MAX_SPANS:
+        end = at + len(letters)
+        places.append((at, end))
+        at = text.find(letters, end)
+    return places
 
 
 def _apart(spans: list[Span]) -> list[Span]:

@@ -14,8 +14,8 @@ from callscope.index.matching import snapshot
 from callscope.index.plan import as_rows, few_calls
 from callscope.query.query import STAGES, CallQuery
 
-_CALL: Final = "c.id, c.worst_ms, c.path, c.call_id, d.agent"
-_ORDER: Final = "ORDER BY c.worst_ms DESC, c.id DESC"
+_CALL: Final = "c.id, w.longest_ms, c.path, c.call_id, d.agent"
+_ORDER: Final = "ORDER BY w.longest_ms DESC, w.call DESC"
 _JOINED: Final = "CROSS JOIN dimensions AS d ON d.id = c.dimensions"
 _EXCHANGES: Final = (
     f"SELECT response_ms, seq, started_at_ms, {', '.join(f'{stage}_ms' for stage in STAGES)} FROM exchange "  # noqa: S608 -- names of ours
@@ -44,8 +44,8 @@ class SlowExchange(msgspec.Struct, frozen=True, kw_only=True):
 def slowest(db: sqlite3.Connection, query: CallQuery, *, limit: int = 50) -> list[SlowExchange]:
     """The exchanges with the longest waits, longest first; of equal ones, those of newer calls first.
 
-    Calls are looked at in the order of their longest wait, until no other can have a longer one. The query's sort,
-    limit and cursor are of no account.
+    Calls are looked at in the order of their longest wait for an answer, until no other can have a longer one. The
+    query's sort, limit and cursor are of no account.
 
     Raises:
         SettingError: see `callscope.index.compile.compile_query`.
@@ -53,8 +53,8 @@ def slowest(db: sqlite3.Connection, query: CallQuery, *, limit: int = 50) -> lis
     regex.install(db)
     found: list[tuple[int, int, int, tuple[Any, ...]]] = []
     with snapshot(db):
-        for number, worst_ms, *call in _calls(db, query) if limit > 0 else ():
-            if len(found) == limit and worst_ms < found[0][0]:
+        for number, longest_ms, *call in _calls(db, query) if limit > 0 else ():
+            if len(found) == limit and longest_ms < found[0][0]:
                 break
             for response_ms, seq, *rest in db.execute(_EXCHANGES, (number,)):
                 place = (response_ms, number, -seq, (*call, seq, *rest))
@@ -68,11 +68,12 @@ def slowest(db: sqlite3.Connection, query: CallQuery, *, limit: int = 50) -> lis
 def _calls(db: sqlite3.Connection, query: CallQuery) -> sqlite3.Cursor:
     compiled = compile_query(query, words=True, one_by_one=True)
     few = few_calls(db, (*compiled.sources, *((compiled.time,) if compiled.time else ())), compiled.parameters)
-    where = f"c.worst_ms IS NOT NULL AND {compiled.where}"
+    where = f"w.longest_ms IS NOT NULL AND {compiled.where}"
     if few is None:
-        table = "call AS c INDEXED BY call_by_worst"
+        table = "call_waits AS w INDEXED BY call_waits_by_longest CROSS JOIN call AS c ON c.id = w.call"
         return db.execute(f"SELECT {_CALL} FROM {table} {_JOINED} WHERE {where} {_ORDER}", compiled.parameters)  # noqa: S608 -- from the compiler
-    table = "json_each(:few) AS few CROSS JOIN call AS c ON c.id = few.value"
+    waits = "json_each(:few) AS few CROSS JOIN call_waits AS w ON w.call = few.value"
+    table = f"{waits} CROSS JOIN call AS c ON c.id = w.call"
     return db.execute(
         f"SELECT {_CALL} FROM {table} {_JOINED} WHERE {where} {_ORDER}",  # noqa: S608 -- as above
         {**compiled.parameters, "few": as_rows(few)},

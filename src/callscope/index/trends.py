@@ -22,7 +22,7 @@ from callscope.index.figures import Figures, Tally
 from callscope.index.grains import DIMENSIONS
 from callscope.index.histogram import NAMES, RESPONSE
 from callscope.index.matching import matching_calls, snapshot
-from callscope.index.periods import DAY_MS, HOUR_MS, PERIODS, Segment, end_of, segments, start_of
+from callscope.index.periods import DAY_MS, HOUR_MS, PERIODS, WEEK_MS, Segment, by_weeks, end_of, segments, start_of
 from callscope.index.rolled_up import is_rolled_up, rows_of
 from callscope.index.sums import OF_CALL, SUMS, Row
 from callscope.query.query import CallQuery
@@ -36,6 +36,8 @@ _LABEL: Final = "label."
 _LABEL_VALUE: Final = "ifnull((SELECT value FROM label WHERE call = c.id AND name = "
 _FEW: Final = 500
 """Calls that are answered exactly, though rollups would do: it takes a few milliseconds."""
+_CUT_WEEKS: Final = frozenset(PERIODS) - {"week"}
+"""Periods that are not made of whole weeks."""
 _MS_PER_MINUTE: Final = 60_000
 _FAR: Final = 25
 """So many doublings of an hour before 1970 nobody called: SQL rounds towards 0, which is not down."""
@@ -70,6 +72,9 @@ def trends(
 
 def _add_rollups(db: sqlite3.Connection, query: CallQuery, groups: Groups, names: Sequence[str]) -> None:
     cuts = segments(query.since_ms, query.until_ms, by_hour="hour" in groups.by)
+    if not _CUT_WEEKS.intersection(groups.by):
+        (last_week,) = db.execute("SELECT max(start_ms) FROM week_sum WHERE grain = 0").fetchone()
+        cuts = by_weeks(cuts, last_week + WEEK_MS) if last_week is not None else cuts
     whole = [cut for cut in cuts if cut.source != "calls"]
     if sum(_of_all(db, query, cut, "total(calls)") for cut in whole) <= _FEW:
         _add_calls(db, query, groups, names)

@@ -37,7 +37,7 @@ from callscope.model.exchange import Exchange, Part
 from callscope.timeline.latency import row_latency, wait_start
 from callscope.timeline.outcome import COUNTERS, Facts
 from callscope.timeline.rows import Rows
-from callscope.timeline.running import Running, Said, make_mark, name_of, owner_of, whole_ms
+from callscope.timeline.running import MAX_MARKS, Running, Said, keep, make_mark, name_of, owner_of, whole_ms
 from callscope.timeline.waterfall import waterfall
 
 if TYPE_CHECKING:
@@ -97,20 +97,23 @@ class Fold:
 
     def feed(self, rows: Iterable[Event]) -> None:
         """Take the next events of events.jsonl. An index reads millions of them: this loop calls what it must."""
-        facts, counter_of, step_of = self.facts, COUNTERS.get, self._STEPS.get
+        facts, counter_of, step_of, now_ms = self.facts, COUNTERS.get, self._STEPS.get, self._now_ms
         for event in rows:
-            counter = counter_of(event.type)
+            kind = event.type
+            counter = counter_of(kind)
             if counter is not None:
                 counter(facts, event.data)
-            step = step_of(event.type)
+            step = step_of(kind)
             if step is None:
                 continue
-            ts_ms = event.ts_ms if event.ts_ms is not None else self._now_ms
+            ts_ms = event.ts_ms
             if ts_ms is None:
-                continue  # no moment is known yet
-            if self._now_ms is None and self._waiting is not None:
+                ts_ms = now_ms
+                if ts_ms is None:
+                    continue  # no moment is known yet
+            if now_ms is None and self._waiting is not None:
                 self._waiting.started_at_ms = ts_ms
-            self._now_ms = ts_ms
+            self._now_ms = now_ms = ts_ms
             step(self, ts_ms, event)
 
     def turn(self, turn: Turn) -> None:
@@ -207,7 +210,7 @@ class Fold:
                 return
             target = self._turn_of(ts_ms)
         target.turn_open = False
-        target.turn_stops.append(Said(ts_ms, name_of(event.data.get("strategy"))))
+        keep(target.turn_stops, Said(ts_ms, name_of(event.data.get("strategy"))))
 
     def _transcript(self, ts_ms: int, event: Event) -> None:
         target = self._fresh_pending(ts_ms) or self._open_turn(ts_ms) or self._late(ts_ms)
@@ -215,7 +218,7 @@ class Fold:
             if self.facts.caller_edges or self._gone(ts_ms):
                 return  # it belongs to a sound that was no turn
             target = self._confirm(self._new(ts_ms))
-        target.transcripts.append(Said(ts_ms, owner_of(event.data)))
+        keep(target.transcripts, Said(ts_ms, owner_of(event.data)))
 
     def _turn_detection(self, _ts_ms: int, event: Event) -> None:
         target = self._pending or self._waiting
@@ -268,7 +271,7 @@ class Fold:
     def _work(self, ts_ms: int, event: Event) -> None:
         target = self._waiting or self._pending or self._late(ts_ms)
         if target is not None:
-            target.marks.append(make_mark(ts_ms, event.type, event.data))
+            keep(target.marks, make_mark(ts_ms, event.type, event.data), MAX_MARKS)
 
     def _tool_call(self, ts_ms: int, event: Event) -> None:
         caller = self._waiting or self._playing

@@ -6,34 +6,37 @@ end of speech is no part of the wait.
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_MARKS: Final = 256
-_MAX_EDGES: Final = 8
+MAX_EDGES: Final = 8
 _LONGEST_MS: Final = 10**15
 _MAX_TOOLS: Final = 64
 _MAX_NAME: Final = 120  # characters: a name, not a document
 
+_T = TypeVar("_T")
 
-class End(NamedTuple):
+
+class End(msgspec.Struct, frozen=True, gc=False):
     """An end of the caller's speech, and how much later it was decided."""
 
     ts_ms: int
     delay_ms: int
 
 
-class Said(NamedTuple):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """The end of a caller's turn or the arrival of a transcript, and who said so."""
 
     ts_ms: int
     owner: str
 
 
-class Mark(NamedTuple):
+class Mark(msgspec.Struct, frozen=True, gc=False):
     """A moment in the work on an answer."""
 
     ts_ms: int
@@ -80,11 +83,11 @@ class Running:
         self.speaking = False  # the caller's sound began and its end was not reported yet
         self.turn_open = False  # the framework opened a caller turn and did not close it yet
         self.over_agent = False  # it began while the agent spoke
-        self.ends: deque[End] = deque(maxlen=_MAX_EDGES)
-        self.turn_stops: deque[Said] = deque(maxlen=_MAX_EDGES)
-        self.transcripts: deque[Said] = deque(maxlen=_MAX_EDGES)
+        self.ends: list[End] = []  # these four grow by `keep` alone; a deque takes ten times as long to make
+        self.turn_stops: list[Said] = []
+        self.transcripts: list[Said] = []
         self.detector = ""
-        self.marks: deque[Mark] = deque(maxlen=MAX_MARKS)
+        self.marks: list[Mark] = []
         self.tools: list[str] = []
         self.stand_in_ms: int | None = None  # first synthesized sound, while no agent_started_speaking is known
         self.answered_at_ms: int | None = None
@@ -103,7 +106,7 @@ class Running:
     def caller_stopped(self, ts_ms: int, delay_ms: int) -> None:
         """The caller's sound ended at ``ts_ms``, which was decided ``delay_ms`` later."""
         self.speaking = False
-        self.ends.append(End(ts_ms, delay_ms))
+        keep(self.ends, End(ts_ms, delay_ms))
 
     def called_tool(self, name: str) -> None:
         """A tool was called, before or during the answer."""
@@ -115,10 +118,12 @@ class Running:
         """Since when it is the agent's move; None while the caller speaks or nothing is known."""
         if self.speaking or self.turn_open:
             return None
-        known = [edges[-1].ts_ms for edges in (self.ends, self.turn_stops) if edges]
-        if not known and self.transcripts:
-            known = [self.transcripts[-1].ts_ms]
-        return max(known, default=None)
+        ends, stops = self.ends, self.turn_stops
+        if ends:
+            since_ms = ends[-1].ts_ms
+            return max(since_ms, stops[-1].ts_ms) if stops else since_ms
+        last = stops or self.transcripts
+        return last[-1].ts_ms if last else None
 
     @property
     def answerable(self) -> bool:
@@ -131,6 +136,13 @@ class Running:
             or not self.over_agent
             or bool(self.ends or self.turn_stops or self.transcripts or self.marks)
         )
+
+
+def keep(kept: list[_T], item: _T, most: int = MAX_EDGES) -> None:
+    """Add an item, and drop the oldest one when there are more than are kept."""
+    kept.append(item)
+    if len(kept) > most:
+        del kept[0]
 
 
 def make_mark(ts_ms: int, kind: str, data: Mapping[str, Any]) -> Mark:

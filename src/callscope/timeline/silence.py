@@ -74,7 +74,9 @@ def with_silences(
     for row in rows:
         if row.type == SILENCE:
             return list(rows)
-        found += map(event_of, watch.event(row))
+        silences = watch.event(row)
+        if silences:
+            found += map(event_of, silences)
         found.append(row)
     return found if ended_at_ms is None else [*found, *map(event_of, watch.finish(ended_at_ms))]
 
@@ -138,12 +140,17 @@ class SilenceWatch:
         step = self._STEPS.get(event.type)
         if step is None:
             return []
-        ts_ms = event.ts_ms if event.ts_ms is not None else self._now_ms
+        ts_ms, now_ms = event.ts_ms, self._now_ms
+        if ts_ms is None:
+            ts_ms = now_ms
         if ts_ms is None:
             return []
         self._pass(ts_ms)
-        self._now_ms = ts_ms if self._now_ms is None else max(self._now_ms, ts_ms)
+        if now_ms is None or ts_ms > now_ms:
+            self._now_ms = ts_ms
         step(self, ts_ms, event.data)
+        if not self._found:
+            return []
         found, self._found = self._found, []
         return found
 
@@ -184,7 +191,7 @@ class SilenceWatch:
             self._sound_is_missing(now_ms)
         if self._speech_from_ms is not None:
             self._words_are_missing(now_ms)
-        for synthesis in self._syntheses.values():
+        for synthesis in self._syntheses.values() if self._syntheses else ():
             heard = self._agent_from is not None or (self._quiet_ms or 0) >= synthesis.started_ms
             if self._told_synthesis:
                 break

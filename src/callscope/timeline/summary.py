@@ -17,9 +17,10 @@ from callscope.timeline.percentiles import latency_summary
 from callscope.timeline.running import name_of, owner_of, whole_ms
 from callscope.timeline.silence import is_watched, with_silences
 from callscope.timeline.silence_words import NEVER_SPOKE, NO_ANSWER, NO_TRANSCRIPT, meanwhile, sentence
+from callscope.timeline.waterfall import endpointing_owner, with_endpointing_owner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from callscope.model.call import Call
     from callscope.model.event import Event
@@ -181,6 +182,10 @@ def fold_whole(
     for turn in turns:
         fold.turn(turn)
     exchanges = fold.finish(call_ended_at_ms)
+    if call is not None:
+        framework = name_of(_framework(call).get("name"))
+        owner = endpointing_owner(framework=framework, provider_mode=call.provider_mode or "")
+        exchanges = [with_endpointing_owner(each, owner) for each in exchanges]
     if fold.facts.has_speaking_edges:
         exchanges = _match(exchanges, turns)
     summary = Summary()
@@ -196,6 +201,11 @@ def fold_whole(
     )
 
 
+def _framework(call: Call) -> Mapping[str, Any]:
+    told = call.callscope.get("framework")
+    return told if isinstance(told, dict) else {}
+
+
 def _match(exchanges: list[Exchange], turns: Sequence[Turn]) -> list[Exchange]:
     """Exchanges with the indices of their turns.
 
@@ -204,30 +214,28 @@ def _match(exchanges: list[Exchange], turns: Sequence[Turn]) -> list[Exchange]:
     """
     said = [each for each in exchanges if each.kind == "exchange"]
     answered = [each for each in exchanges if each.answered_at_ms is not None]
+    begun_ms = [each.started_at_ms for each in said]
+    answered_ms = [each.answered_at_ms or 0 for each in answered]
     callers: dict[int, int] = {}
     agents: dict[int, int] = {}
     for turn in turns:
-        if turn.ts_ms is None or turn.turn_index is None:
+        ts_ms, turn_index = turn.ts_ms, turn.turn_index
+        if ts_ms is None or turn_index is None:
             continue
         if turn.role == "user":
-            owner = _last_before(said, turn.ts_ms, lambda each: each.started_at_ms)
-            if owner is not None:
-                callers[owner.index] = turn.turn_index
+            place = bisect_right(begun_ms, ts_ms + _MATCH_SLACK_MS)
+            if place:
+                callers[said[place - 1].index] = turn_index
         elif turn.role == "assistant":
-            owner = _last_before(answered, turn.ts_ms, lambda each: each.answered_at_ms or 0)
-            if owner is not None:
-                agents.setdefault(owner.index, turn.turn_index)
+            place = bisect_right(answered_ms, ts_ms + _MATCH_SLACK_MS)
+            if place:
+                agents.setdefault(answered[place - 1].index, turn_index)
     return [
         msgspec.structs.replace(each, user_turn_index=callers.get(each.index), agent_turn_index=agents.get(each.index))
         if each.index in callers or each.index in agents
         else each
         for each in exchanges
     ]
-
-
-def _last_before(exchanges: list[Exchange], ts_ms: int, moment: Callable[[Exchange], int]) -> Exchange | None:
-    place = bisect_right(exchanges, ts_ms + _MATCH_SLACK_MS, key=moment)
-    return exchanges[place - 1] if place else None
 
 
 def _first_moment(turns: Sequence[Turn], rows: Sequence[Event]) -> int:

@@ -10,8 +10,10 @@ wait by construction.
 from __future__ import annotations
 
 from itertools import pairwise
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from callscope.model import event as events
 from callscope.model.exchange import (
@@ -30,6 +32,7 @@ from callscope.model.exchange import (
 )
 
 if TYPE_CHECKING:
+    from callscope.model.exchange import Exchange
     from callscope.timeline.running import Mark, Running
 
 _STAGES: Final = (
@@ -85,6 +88,10 @@ _NAMED: Final = frozenset({TOOL, LLM})
 _OF_TOOLS: Final = frozenset({events.TOOL_CALL, events.TOOL_RESULT})
 _OF_SYNTHESIS: Final = frozenset({events.TTS_STARTED, events.TTS_FIRST_AUDIO})
 _ENDPOINTING_OWNER: Final = "VAD stop_secs"
+_ENDPOINTING_OWNERS: Final = {"livekit-agents": "VAD min_silence_duration", "pipecat": _ENDPOINTING_OWNER}
+"""By framework: the setting of its local voice activity detection."""
+_ENDPOINTING_OF_PROVIDER: Final = "turn_detection silence_duration_ms"
+"""Of a speech-to-speech session, whose provider decides when the caller's turn is over."""
 _PIPELINE: Final = "pipeline"
 
 
@@ -97,7 +104,7 @@ _START: Final = 0
 _END: Final = 1
 _STAGE: Final = 2
 _BY_START: Final = itemgetter(_START)
-_BY_MOMENT: Final = itemgetter(0)
+_BY_MOMENT: Final = attrgetter("ts_ms")
 """Of a mark."""
 
 
@@ -135,6 +142,23 @@ def waterfall(running: Running, start_ms: int, answered_at_ms: int) -> tuple[Par
     )
 
 
+def endpointing_owner(*, framework: str, provider_mode: str) -> str:
+    """The setting that the wait for the end of the caller's turn is, by what a call's metadata tell."""
+    if framework != "pipecat" and "realtime" in provider_mode:
+        return _ENDPOINTING_OF_PROVIDER
+    return _ENDPOINTING_OWNERS.get(framework, _ENDPOINTING_OWNER)
+
+
+def with_endpointing_owner(exchange: Exchange, owner: str) -> Exchange:
+    """The same with that setting named."""
+    if not any(part.stage == ENDPOINTING and part.owner != owner for part in exchange.parts):
+        return exchange
+    parts = [
+        msgspec.structs.replace(part, owner=owner) if part.stage == ENDPOINTING else part for part in exchange.parts
+    ]
+    return msgspec.structs.replace(exchange, parts=tuple(parts))
+
+
 def _in_a_row(intervals: list[_Interval], start_ms: int, end_ms: int) -> list[_Interval] | None:
     """What `_paint` gives for intervals in order of which no two overlap, as most are; None when some do."""
     pieces: list[_Interval] = []
@@ -146,8 +170,9 @@ def _in_a_row(intervals: list[_Interval], start_ms: int, end_ms: int) -> list[_I
         if begin_ms > at_ms:
             pieces.append((at_ms, begin_ms, UNEXPLAINED, "", ""))
         at_ms = interval[_END]
-        if pieces and pieces[-1][_STAGE:] == interval[_STAGE:]:
-            pieces[-1] = (pieces[-1][_START], at_ms, *interval[_STAGE:])
+        last = pieces[-1] if pieces else None
+        if last is not None and last[_STAGE] == interval[_STAGE] and last[_STAGE:] == interval[_STAGE:]:
+            pieces[-1] = (last[_START], at_ms, *interval[_STAGE:])
         else:
             pieces.append(interval)
     if at_ms < end_ms:
@@ -193,9 +218,9 @@ def _caller_side(running: Running, start_ms: int, answered_at_ms: int) -> list[_
     ]
     # What comes later than this did not hold up the answer: a transcript for the record only, or an
     # endpointing delay that a quicker judge of turns did not wait for.
-    taken_ms = answered_at_ms
-    if stops or requests:
-        taken_ms = max([*[stop.ts_ms for stop in stops[-1:]], *([min(requests)] if requests else ())])
+    taken_ms = min(requests) if requests else answered_at_ms
+    if stops:
+        taken_ms = max(taken_ms, stops[-1].ts_ms) if requests else stops[-1].ts_ms
     delay_ms = max([end.delay_ms for end in running.ends if end.ts_ms == start_ms], default=0)
     decided_ms = min(start_ms + delay_ms, taken_ms)
     found: list[_Interval] = [(start_ms, decided_ms, ENDPOINTING, _ENDPOINTING_OWNER, "")]

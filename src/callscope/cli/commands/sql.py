@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import sys
-from importlib import resources
 
 import click
 
@@ -12,6 +11,7 @@ from callscope.cli import options, screen, sql_table
 from callscope.cli.call_index import call_index
 from callscope.clock import now_ms
 from callscope.errors import SettingError
+from callscope.index import database
 
 _ROWS = 1_000
 _SECONDS = 10.0
@@ -69,7 +69,7 @@ def command(
 
 
 def _print_schema(*, as_json: bool) -> None:
-    text = resources.files("callscope.index").joinpath("schema.sql").read_text(encoding="utf-8")
+    text = database.schema()
     if as_json:
         screen.print_json({"schema": text})
     else:
