@@ -1,6 +1,7 @@
 """A recorder in a process of its own that does what it is told, a line at a time: for tests of live pages.
 
-``start ID AGENT``, ``turn ROLE TEXT``, ``end`` and ``close``; each is answered with a line once it is on the disk.
+``start ID AGENT``, ``turn ROLE TEXT``, ``error TEXT``, ``end`` and ``close``; each is answered with a line once it is
+on the disk.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ def main() -> None:
         elif call is not None and what == "turn":
             role, _, text = rest.partition(" ")
             call.turn(role, text)
+        elif call is not None and what == "error":
+            call.error(rest)
         elif call is not None and what == "end":
             call.end()
         logger.flush()

@@ -142,6 +142,37 @@ def test_a_call_that_another_process_writes_goes_on_under_the_eyes(
     assert page.evaluate("window.sameDocument")
 
 
+def test_what_is_read_of_a_call_that_goes_on_stays_where_it_is(
+    root: Path, serve: Serve, caller: Caller, page: Page
+) -> None:
+    path = caller.does("start long support")
+    for number in range(80):
+        caller.does(f"turn user word {number} " + "and so on " * (number % 30))
+    page.goto(serve(root).address + path)
+    expect(page.locator(".turn")).to_have_count(80)
+    place = """() => {
+        const row = [...document.querySelectorAll(".turn")].find((each) => each.textContent.includes("word 40 "));
+        window.read ??= row;
+        return [row.getBoundingClientRect().top, row === window.read, String(getSelection())];
+    }"""
+    page.evaluate("""() => {
+        const row = [...document.querySelectorAll(".turn")].find((each) => each.textContent.includes("word 40 "));
+        row.scrollIntoView();
+        getSelection().selectAllChildren(row.querySelector(".words"));
+    }""")
+    page.wait_for_function("scrollY > 500")
+    top, *read = page.evaluate(place)
+    still = [pytest.approx(top, abs=2), *read]
+    for number in range(3):
+        caller.does(f"error the key was refused {number}")
+        expect(page.locator("#problems li")).to_have_count(number + 1)
+        assert page.evaluate(place) == still
+    caller.does("turn assistant Yes.")
+    expect(page.locator("#transcript")).to_contain_text("Yes.")
+    assert page.evaluate(place) == still
+    caller.does("end")
+
+
 def test_a_page_comes_back_with_the_dashboard(
     root: Path, serve: Serve, caller: Caller, page: Page, wrong: list[str]
 ) -> None:

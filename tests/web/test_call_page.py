@@ -196,6 +196,16 @@ def test_a_link_in_the_archive_is_not_followed(root: Path, tmp_path: Path) -> No
     assert dashboard(root).get(address).status_code == 404
 
 
+def test_what_is_not_billed_is_shown_as_it_was_used(root: Path) -> None:
+    own = {
+        "service": "tts", "provider": None, "model": "espeak-ng", "status": "not_billed", "usage": "characters",
+        "quantity": "135", "quantity_billed": "0", "amount": "0", "usd": "0", "reason": "runs on your own machine",
+    }  # fmt: skip
+    html = shown(root, slow_call(callscope={"cost_lines": [own]}), "?tab=costs")
+    assert re.search(r'characters</td><td class="num mono">135</td>', html)
+    assert "not billed" in html
+
+
 def test_a_call_in_progress_lives_and_says_what_it_costs_so_far(root: Path) -> None:
     going = record(
         exchange(1_000, 800),

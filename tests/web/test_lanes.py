@@ -72,6 +72,19 @@ def test_speech_is_paired_by_its_moments_not_by_the_order_of_its_rows() -> None:
     assert [start_s(bar) for bar in lane(page(record(rows)), "Caller").bars] == pytest.approx([1, 5], abs=0.01)
 
 
+def test_speech_that_begins_again_without_an_end_had_ended_by_then() -> None:
+    rows = [
+        event(1_000, "user_started_speaking"),
+        event(5_000, "user_started_speaking"),
+        event(5_000, "user_started_speaking"),
+        event(6_000, "user_stopped_speaking"),
+    ]
+    first, second = lane(page(record(rows)), "Caller").bars
+    assert [start_s(first), length_s(first), start_s(second)] == pytest.approx([1, 4, 5], abs=0.01)
+    assert "the end was not recorded" in first.title
+    assert "Caller spoke for 1.00 s" in second.title
+
+
 def test_without_speaking_edges_the_turns_tell_who_spoke() -> None:
     spoken = record(turns=[turn(2_000, 0, "user", "Hi", duration_ms=1_500), turn(9_000, 1, "assistant", "Hello")])
     known, unknown = lane(page(spoken), "Caller").bars[0], lane(page(spoken), "Agent").bars[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from dashboards import dashboard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from written_calls import write_call
@@ -136,6 +136,7 @@ def test_there_is_an_end_to_views(place: Path) -> None:
     save_view(place, View(name="3", query="live"))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=8), st.text(max_size=12)), max_size=5))
 def test_any_text_that_can_be_a_view_is_read_as_it_was_saved(pairs: list[tuple[str, str]]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -83,6 +83,24 @@ def test_each_part_has_an_owner_and_a_hue() -> None:
     assert parts["Transcription"].look == "k-stt"
 
 
+@pytest.mark.parametrize(
+    ("framework", "mode", "setting"),
+    [
+        ("openai-realtime", "realtime", "turn_detection silence_duration_ms"),
+        ("patter", "openai_realtime", "turn_detection silence_duration_ms"),
+        ("livekit-agents", "realtime", "turn_detection silence_duration_ms"),
+        ("livekit-agents", "pipeline", "VAD min_silence_duration"),
+        ("pipecat", "realtime", "VAD stop_secs"),
+        ("pipecat", None, "VAD stop_secs"),
+    ],
+)
+def test_the_endpointing_wait_is_the_setting_that_decides_it_in_such_a_call(
+    framework: str, mode: str | None, setting: str
+) -> None:
+    shown = page(slow_call(provider_mode=mode, callscope={"framework": {"name": framework}}))
+    assert [part.owner for part in detail(shown).parts if part.label == "Endpointing wait"] == [setting]
+
+
 def test_time_that_nothing_covers_is_named_and_hatched() -> None:
     rows = [row for row in exchange(1_000, 3_000) if "speaking" in row.type]
     shown = detail(page(record(rows)))

@@ -1,23 +1,32 @@
-"""Where alerts stand, for pages: read from the files that whoever watches keeps, and kept until they change."""
+"""Where alerts stand, for pages: read from the files that whoever watches keeps, and kept until they change.
+
+Every page asks what fires. Where nobody ever watched, that is answered without what alerts need, which is much.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import msgspec
 
-from callscope.alerts import history, lookout, store
-from callscope.alerts.incidents import Incident, Notice
+from callscope.alerts import lookout
 from callscope.alerts.lookout import Lookout
-from callscope.alerts.rule import SEVERITIES, Rule, Rules
-from callscope.alerts.rule_source import read_rules
-from callscope.alerts.store import State
+from callscope.alerts.rule import SEVERITIES, Rule
+from callscope.archive import paths
 from callscope.errors import CallscopeError
 
+if TYPE_CHECKING:
+    from callscope.alerts.incidents import Incident, Notice
+    from callscope.alerts.rule import Rules
+    from callscope.alerts.store import State
+
 T = TypeVar("T")
+STATE_NAME: Final = "alerts.json"
+"""As `callscope.alerts.store.NAME`: whether it is there is asked without importing that."""
 _CRITICAL: Final = SEVERITIES[-1]
 
 
@@ -46,11 +55,21 @@ class Alerting:
         self._root = root
         self._file = rules_file
         self._now_ms = now_ms
-        self._state = _Kept(lambda: store.load(root), State())
-        self._notices: _Kept[tuple[Notice, ...]] = _Kept(lambda: history.load(root), ())
         self._rules: dict[Path, _Kept[Rules | None]] = {}
         self.is_left_out = False
         """Whether this process was told not to watch."""
+
+    @cached_property
+    def _state(self) -> _Kept[State]:
+        from callscope.alerts import store  # noqa: PLC0415 -- see the module
+
+        return _Kept(lambda: store.load(self._root), store.State())
+
+    @cached_property
+    def _notices(self) -> _Kept[tuple[Notice, ...]]:
+        from callscope.alerts import history  # noqa: PLC0415 -- see the module
+
+        return _Kept(lambda: history.load(self._root), ())
 
     @property
     def lookout(self) -> Lookout | None:
@@ -65,14 +84,18 @@ class Alerting:
 
     def state(self) -> tuple[State, str]:
         """Where alerts stand, and why that is not known; empty: it is."""
-        return self._state.read(store.place_of(self._root))
+        return self._state.read(self._root / paths.STATE / STATE_NAME)
 
     def notices(self) -> tuple[tuple[Notice, ...], str]:
         """What people were told, oldest first, and why that is not known; empty: it is."""
+        from callscope.alerts import history  # noqa: PLC0415 -- see the module
+
         return self._notices.read(history.place_of(self._root))
 
     def rules(self) -> tuple[Rules | None, str]:
         """The rules, None where there is no file of them, and what is wrong with it; empty: nothing."""
+        from callscope.alerts.rule_source import read_rules  # noqa: PLC0415 -- see the module
+
         file = self.rules_file
         if not file.is_file():
             return None, ""
@@ -81,6 +104,8 @@ class Alerting:
 
     def firing(self) -> tuple[Firing, ...]:
         """What goes on now and was decided to be told of, the worst and then the newest first."""
+        if not (self._root / paths.STATE / STATE_NAME).exists():
+            return ()
         incidents = self.state()[0].incidents
         if not any(each.state == "firing" for each in incidents):
             return ()

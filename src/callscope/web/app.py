@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 import traceback
 from collections.abc import AsyncIterator
@@ -27,22 +28,7 @@ from callscope.receivers import livekit_routes
 from callscope.receivers import routes as otlp
 from callscope.receivers.uploads import Uploads
 from callscope.web.api import routes as api
-from callscope.web.pages import (
-    alerts,
-    call,
-    call_files,
-    call_notes,
-    calls,
-    completions,
-    cost,
-    errors,
-    health,
-    latency,
-    live,
-    metrics,
-    overview,
-    views,
-)
+from callscope.web.pages import call, call_files, call_notes, calls, completions, live, views
 from callscope.web.safety import Access, Gate
 from callscope.web.site import THEME_COOKIE, THEMES, Site
 
@@ -55,6 +41,17 @@ _STATUS: Final[tuple[tuple[type[CallscopeError], int, str], ...]] = (
     (NotFoundError, 404, "Not found"),
     (CallscopeError, 503, "The archive or its index cannot be read"),
 )
+LATER: Final = {
+    "/": "overview",
+    "/latency": "latency",
+    "/cost": "cost",
+    "/errors": "errors",
+    "/errors/{fingerprint}": "errors",
+    "/alerts": "alerts",
+    "/health": "health",
+    "/metrics": "metrics",
+}
+"""Addresses of pages that are imported when they are first asked for: each needs much that the others do not."""
 _LEAST_ZIPPED: Final = 2_000
 _WITHOUT_ARCHIVE: Final = ("/health", "/static/")
 """What is answered also while there is no archive."""
@@ -140,14 +137,8 @@ def create_app(
 
 def _routes() -> list[BaseRoute]:
     pages: list[BaseRoute] = [
-        *overview.ROUTES,
-        *latency.ROUTES,
+        *(_later(path, module) for path, module in LATER.items()),
         *live.ROUTES,
-        *cost.ROUTES,
-        *errors.ROUTES,
-        *alerts.ROUTES,
-        *health.ROUTES,
-        *metrics.ROUTES,
         *calls.ROUTES,
         *views.ROUTES,
         *completions.ROUTES,
@@ -163,6 +154,15 @@ def _routes() -> list[BaseRoute]:
         Route("/theme", _choose_theme, methods=["POST"]),
         Mount("/static", _Static(directory=STATIC)),
     ]
+
+
+def _later(path: str, module: str) -> Route:
+    def show(request: Request) -> Response:
+        routes: tuple[Route, ...] = importlib.import_module(f"callscope.web.pages.{module}").ROUTES
+        answer: Response = next(route for route in routes if route.path == path).endpoint(request)
+        return answer
+
+    return Route(path, show, name=module)
 
 
 class _WhileThere:

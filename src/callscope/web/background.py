@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 import msgspec
 
 from callscope.errors import CallscopeError
+from callscope.web import memory
 
 _MOST: Final = 64
 """Values that are kept; the ones asked for longest ago go."""
@@ -100,6 +101,7 @@ class Background:
         is_awaited = before_ms is None or self._now_ms() - before_ms > OLD_MS
         entry.told = told
         entry.done.set()
+        memory.give_back()
         if is_awaited and self._made is not None:
             self._made()
 

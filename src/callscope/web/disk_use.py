@@ -11,6 +11,7 @@ import msgspec
 
 from callscope.archive import listing
 from callscope.archive.listing import Day
+from callscope.archive.sources import SOURCE_DIR
 
 SAMPLE: Final = 20
 """Calls of a day that are measured; of a day with no more than that, all are."""
@@ -90,11 +91,13 @@ def _day(day: Day) -> tuple[int, int, int]:
 
 
 def _sizes(directory: Path) -> Iterator[tuple[str, int]]:
-    """Names and sizes of the files of a call; what went or may not be seen meanwhile is left out."""
+    """Names and sizes of a call's files and of what it was made from; what may not be seen or went is left out."""
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
                     yield entry.name, entry.stat(follow_symlinks=False).st_size
+                elif entry.name == SOURCE_DIR and entry.is_dir(follow_symlinks=False):
+                    yield from _sizes(Path(entry.path))
     except OSError:
         return

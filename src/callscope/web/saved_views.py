@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from callscope.archive.replace import FILE_MODE, make_dir, write_all
 from callscope.errors import SettingError
-from callscope.prices.toml_lines import Table, parse
 from callscope.web.asked import ALL, RANGES
+
+if TYPE_CHECKING:
+    from callscope.prices.toml_lines import Table
 
 MAX_NAME: Final = 60
 MAX_VIEWS: Final = 100
@@ -82,6 +84,10 @@ def _text(path: Path) -> str:
 
 
 def _views(text: str, *, file: str) -> tuple[View, ...]:
+    if not text:
+        return ()
+    from callscope.prices.toml_lines import Table  # noqa: PLC0415 -- most have no views, and tomllib is slow
+
     found: dict[str, View] = {}
     for table in _tables(text, file=file):
         fields = table.fields({"name": Table.text, "query": _query, "range": _range}, required=("name", "query"))
@@ -92,6 +98,8 @@ def _views(text: str, *, file: str) -> tuple[View, ...]:
 
 
 def _tables(text: str, *, file: str) -> list[Table]:
+    from callscope.prices.toml_lines import Table, parse  # noqa: PLC0415 -- as above
+
     found: list[Table] = parse(text, file=file).fields({"view": Table.tables}).get("view", [])
     return found
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import errno
 import ipaddress
 import re
@@ -22,13 +20,12 @@ from callscope.index.index import Index
 from callscope.receivers.livekit_token import Keys
 from callscope.receivers.uploads import Uploads
 from callscope.version import __version__
+from callscope.web import memory
 from callscope.web.app import create_app
 from callscope.web.safety import Access
 from callscope.web.site import TARGET_MS, Site
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,200}")
-_ARENA_MAX: Final = -8
-"""``M_ARENA_MAX`` of ``malloc.h``."""
 
 
 def serve(
@@ -65,7 +62,7 @@ def serve(
     """
     if token is not None and _TOKEN.fullmatch(token) is None:
         raise SettingError("--token: write 16 or more letters, digits, - or _, or leave it out for one that is made")
-    _share_memory()
+    memory.share()
     listener = _listen(host, port)
     is_local = _is_loopback(listener.getsockname()[0])
     if token is None and not is_local:
@@ -103,15 +100,6 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._site.news.close()
         super().handle_exit(sig, frame)
-
-
-def _share_memory() -> None:
-    """Let all threads take memory from one place: glibc gives each its own, which keeps what it was once given.
-
-    To be called before there are threads. Other C libraries have no such setting.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -25,6 +26,9 @@ from callscope.web.news import News
 from callscope.web.refresher import Progress, Refresher
 from callscope.web.template import environment
 from callscope.web.watcher import Watcher
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TARGET_MS: Final = 1_500
 """The wait from which a page shows trouble, unless `callscope serve --target` says something else."""
@@ -104,7 +108,6 @@ class Site:
         self.watcher = Watcher(
             root, index, refresher=self.refresher, rules_file=rules_file, now_ms=now_ms, changed=self.news.counted
         )
-        self._templates = environment(now_ms)
 
     def asked(self, request: Request, *, default_range: str = "7d") -> Asked:
         """The filter and range of an address; see `callscope.web.asked.asked`."""
@@ -157,6 +160,10 @@ class Site:
         )
         text = self._templates.get_template(template).render(page=page, shell=shell, asked=asked, site=self)
         return HTMLResponse(text, status)
+
+    @cached_property
+    def _templates(self) -> Environment:
+        return environment(self.now_ms)
 
     @property
     def is_gone(self) -> bool:

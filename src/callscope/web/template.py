@@ -10,9 +10,8 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from callscope.model.wire import format_ts
@@ -21,11 +20,16 @@ from callscope.report.money import at_least as at_least_words
 from callscope.report.money import money as money_words
 from callscope.report.safe_text import clean_lines
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _PLACES: Final = 3
 
 
 def environment(now_ms: Callable[[], int]) -> Environment:
     """Templates with our filters; ``now_ms`` tells the time, in Unix milliseconds."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 -- slow, and not before a page
+
     found = Environment(
         loader=PackageLoader("callscope.web"),
         autoescape=True,

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from callscope.alerts import store
 from callscope.errors import CallscopeError
 from callscope.index.index import Index
 from callscope.web.refresher import Refresher
@@ -93,7 +92,9 @@ class Watcher:
 
     def _hold(self) -> None:
         """Watch, if nobody else does."""
-        from callscope.alerts.watch import EVERY_MS, Watch  # noqa: PLC0415 -- a dashboard without rules starts without
+        # A dashboard without rules starts without.
+        from callscope.alerts import store  # noqa: PLC0415
+        from callscope.alerts.watch import EVERY_MS, Watch  # noqa: PLC0415
 
         with store.held(self._root) as is_ours:
             if not is_ours:

@@ -171,7 +171,8 @@ def _amount_of(line: CostLine) -> str:
 
 def _counted(line: CostLine) -> Decimal | None:
     """What is charged, in tokens, seconds or characters; what is not billed, as it was used."""
-    billed = line.quantity if line.quantity_billed is None else line.quantity_billed
+    is_charged = line.quantity_billed is not None and line.status != words.NOT_BILLED
+    billed = line.quantity_billed if is_charged else line.quantity
     unit = UNITS.get(line.unit or "")
     return billed if billed is None or unit is None else billed * unit.per
 

@@ -104,7 +104,10 @@ def tool_spans(calls: Iterable[ToolCall]) -> list[Span]:
 
 
 def _speech(events: Sequence[Event], began: str, ended: str, end_ms: int) -> list[tuple[int, int, bool]]:
-    """Beginning, end and whether the end was told; edges are paired by their moments, not by their rows."""
+    """Beginning, end and whether the end was told; edges are paired by their moments, not by their rows.
+
+    Who begins again had ended, though nobody told when: at the latest then.
+    """
     edges = sorted(
         (row.ts_ms, row.type == began) for row in events if row.type in (began, ended) and row.ts_ms is not None
     )
@@ -112,7 +115,9 @@ def _speech(events: Sequence[Event], began: str, ended: str, end_ms: int) -> lis
     since_ms: int | None = None
     for ts_ms, is_begin in edges:
         if is_begin:
-            since_ms = ts_ms if since_ms is None else since_ms
+            if since_ms is not None and ts_ms > since_ms:
+                found.append((since_ms, ts_ms, False))
+            since_ms = ts_ms
         elif since_ms is not None:
             found.append((since_ms, ts_ms, True))
             since_ms = None

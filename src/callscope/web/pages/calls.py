@@ -22,7 +22,6 @@ from callscope.web import saved_views
 from callscope.web.asked import ALL, RANGES, Asked
 from callscope.web.call_line import CallLine, call_lines
 from callscope.web.charts.wait_bar import TARGET_PERCENT
-from callscope.web.csv_rows import csv_rows
 from callscope.web.filter_text import conditions, with_setting, without
 from callscope.web.saved_views import View
 from callscope.web.site import Site
@@ -127,6 +126,8 @@ def show(request: Request) -> Response:
 
 def as_csv(request: Request) -> Response:
     """``GET /calls.csv``: all calls of a filter in the order of its page, at most `MAX_CSV_ROWS`."""
+    from callscope.web.csv_rows import csv_rows  # noqa: PLC0415 -- brings csv, which no page needs
+
     site: Site = request.app.state.site
     asked = site.asked(request, default_range=ALL)
     query = msgspec.structs.replace(asked.query, limit=_CSV_PAGE, cursor=None)

@@ -71,11 +71,29 @@ function takeOver(fresh) {
     if (!other || other.outerHTML === part.outerHTML || isTyping(part)) continue;
     for (const open of part.querySelectorAll("details[open][id]")) other.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
-    part.replaceWith(document.adoptNode(other));
-    if (focused) document.getElementById(focused)?.focus();
+    renew(part, other);
+    if (focused && document.activeElement.id !== focused) document.getElementById(focused)?.focus();
   }
   takeOverRows(fresh);
   document.dispatchEvent(new CustomEvent("callscope:updated"));
+}
+
+// What is as it was stays the same element, so that a browser keeps what is read where it is, however much is added
+// above, and keeps what is selected, scrolled or typed there.
+function renew(part, other) {
+  if (part.isEqualNode(other)) return;
+  if (part.nodeType !== Node.ELEMENT_NODE || part.nodeName !== other.nodeName) return part.replaceWith(document.adoptNode(other));
+  for (const { name } of [...part.attributes]) if (name !== "open" && !other.hasAttribute(name)) part.removeAttribute(name);
+  for (const { name, value } of other.attributes) if (part.getAttribute(name) !== value) part.setAttribute(name, value);
+  const [old, fresh] = [[...part.childNodes], [...other.childNodes]];
+  while (old.length && fresh.length && old[0].isEqualNode(fresh[0])) { old.shift(); fresh.shift(); }
+  let end = null;  // from here on all is as it was
+  while (old.length && fresh.length && old.at(-1).isEqualNode(fresh.at(-1))) { end = old.pop(); fresh.pop(); }
+  for (const [place, child] of fresh.entries()) {
+    if (place < old.length) renew(old[place], child);
+    else part.insertBefore(document.adoptNode(child), end);
+  }
+  for (const child of old.slice(fresh.length)) child.remove();
 }
 
 // Rows that are read do not move: known ones are renewed where they stand, new ones are counted and announced.
