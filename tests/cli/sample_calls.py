@@ -9,12 +9,15 @@ import pty
 import shutil
 import struct
 import subprocess
-import sys
 import termios
 from pathlib import Path
 from typing import Any
 
+import forked_commands
 import pytest
+
+from callscope.clock import now_ms
+from callscope.report import figures
 
 START_MS = 1_795_253_412_000  # 2026-11-21T09:30:12Z
 ORDER = "CA0123456789abcdef0123456789abcdef"
@@ -134,10 +137,28 @@ def write_order_call(root: Path) -> Path:
     return directory
 
 
+def moment(at_ms: int) -> str:
+    """A moment as lists show it: from another year without its time, so it depends on when the test runs."""
+    return figures.short_moment(at_ms, now_ms=now_ms())
+
+
 def run(*args: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, its output in pipes."""
+    if any(name.startswith("PYTHON") for name in environ or {}):  # what only a start from nothing looks at
+        return run_from_nothing(*args, environ=environ)
+    return forked_commands.run(args, _environ(environ), seconds=60)
+
+
+def run_from_nothing(*args: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """As `run`, with all that is imported."""
     return subprocess.run(
-        _command(args), capture_output=True, text=True, env=_environ(environ), check=False, timeout=60, encoding="utf-8"
+        forked_commands.from_nothing(args),
+        capture_output=True,
+        text=True,
+        env=_environ(environ),
+        check=False,
+        timeout=60,
+        encoding="utf-8",
     )
 
 
@@ -149,7 +170,12 @@ def run_unprivileged(*args: str) -> subprocess.CompletedProcess[str]:
             pytest.skip("root without setpriv cannot give up reading everything")
         prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"]
     return subprocess.run(
-        [*prefix, *_command(args)], capture_output=True, text=True, env=_environ(None), check=False, timeout=60
+        [*prefix, *forked_commands.from_nothing(args)],
+        capture_output=True,
+        text=True,
+        env=_environ(None),
+        check=False,
+        timeout=60,
     )
 
 
@@ -157,33 +183,23 @@ def run_on_terminal(*args: str, columns: int = 80, environ: dict[str, str] | Non
     """What the command writes to a terminal of that width, on which somebody types."""
     reading, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    with subprocess.Popen(
-        _command(args),
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        env=_environ({"TERM": "xterm", **(environ or {})}),
-    ) as process:
-        os.close(terminal)
-        os.write(reading, typed)
-        output = b""
-        while True:
-            try:
-                chunk = os.read(reading, 65536)
-            except OSError:  # Linux's way to say that the other side is closed
-                break
-            if not chunk:
-                break
-            output += chunk
-        process.wait(60)
+    pid = forked_commands.start(args, _environ({"TERM": "xterm", **(environ or {})}), [terminal] * 3)
+    os.close(terminal)
+    os.write(reading, typed)
+    output = b""
+    while True:
+        try:
+            chunk = os.read(reading, 65536)
+        except OSError:  # Linux's way to say that the other side is closed
+            break
+        if not chunk:
+            break
+        output += chunk
+    assert forked_commands.end(pid, seconds=60) is not None
     os.close(reading)
     return output.decode().replace("\r\n", "\n")
 
 
-def _command(args: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-c", "from callscope.cli.main import main; main()", *args]
-
-
 def _environ(more: dict[str, str] | None) -> dict[str, str]:
-    kept = {"PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START"}
+    kept = {"PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR", "COVERAGE_PROCESS_START"}
     return {**{name: value for name, value in os.environ.items() if name in kept}, "PYTHONUTF8": "1", **(more or {})}

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked_commands
 import pytest
-from sample_calls import HOSTILE, _command, _environ, append, run, write, write_order_call
+from sample_calls import HOSTILE, _environ, append, run, run_from_nothing, write, write_order_call
 
 import callscope
 from callscope.cli.main import COMMANDS
@@ -15,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 def test_the_version_is_the_packages() -> None:
-    assert run("--version").stdout == f"callscope {callscope.__version__}\n"
+    assert run_from_nothing("--version").stdout == f"callscope {callscope.__version__}\n"
 
 
 def test_help_lists_every_command_and_the_exit_codes() -> None:
@@ -27,9 +28,9 @@ def test_help_lists_every_command_and_the_exit_codes() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
-    done = run(name, "--help")
+    done = run_from_nothing(name, "--help")
 
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"Usage: callscope {name}")
 
 
@@ -127,7 +128,7 @@ def test_a_reader_that_goes_away_is_no_error_worth_a_word(tmp_path: Path, args: 
     append(directory / "transcript.jsonl", *({"role": "user", "text": "x" * 5000} for _ in range(100)))
     for number in range(300):
         write(tmp_path, f"call-{number}-{'x' * 50}")
-    command = _command((*args, "--root", str(tmp_path)))
+    command = forked_commands.from_nothing((*args, "--root", str(tmp_path)))
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environ(None)) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -6,7 +6,9 @@ import pytest
 from asked_calls import HOUR_MS, NOW_MS, Error, ask, small_archive, write
 from rich.cells import cell_len
 from rich.text import Text
-from sample_calls import HOSTILE, run, run_on_terminal
+from sample_calls import HOSTILE, moment, run, run_on_terminal
+
+from callscope.clock import now_ms
 
 
 def test_errors_that_differ_in_details_are_one_group_with_its_calls_and_an_example(tmp_path: Path) -> None:
@@ -22,7 +24,8 @@ def test_errors_that_differ_in_details_are_one_group_with_its_calls_and_an_examp
     assert lines[0].split() == ["COUNT", "CALLS", "LAST", "UTC", "ERROR"]
     assert lines[1].split()[:2] == ["6", "3"]
     assert lines[1].endswith("Request timed out after <duration>")
-    assert " · llm openai APITimeoutError · 2 recovered · first 11-21 08:00 · e.g. late-0" in lines[2]
+    assert " · llm openai APITimeoutError · 2 recovered · first " in lines[2]
+    assert f" · first {moment(NOW_MS - 2 * HOUR_MS)} · e.g. late-0" in lines[2]
     assert lines[3].split()[:2] == ["1", "1"]
     assert " · tts cartesia · first " in lines[4]
 
@@ -93,7 +96,7 @@ def test_it_fits_a_terminal_and_hostile_messages_are_harmless(tmp_path: Path, co
 
 def test_states_are_of_the_time_before_and_can_be_asked_for(tmp_path: Path) -> None:
     for number in range(20):
-        then, now = NOW_MS - 9 * 24 * HOUR_MS + number, NOW_MS - HOUR_MS + number
+        then, now = now_ms() - 9 * 24 * HOUR_MS + number, now_ms() - HOUR_MS + number
         write(tmp_path, f"then-{number}", started_at_ms=then, errors=[Error("line lost")] if number < 12 else [])
         write(tmp_path, f"now-{number}", started_at_ms=now, errors=[Error("no credit")] if number < 3 else [])
 

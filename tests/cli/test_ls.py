@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
-from sample_calls import HOSTILE, ORDER, run, run_on_terminal, write, write_order_call
+from sample_calls import HOSTILE, ORDER, START_MS, moment, run, run_on_terminal, write, write_order_call
 
 DASH = "\N{EN DASH}"
 
@@ -22,8 +22,8 @@ def test_each_call_is_a_line_newest_first_and_a_failed_one_says_why(tmp_path: Pa
     listed = lines(run("ls", "--root", str(tmp_path)).stdout)
 
     assert listed[0].split() == ["STARTED", "UTC", "STATUS", "LENGTH", "TURNS", "P50", "WORST", "CALL"]
-    assert listed[1] == f"11-21 09:30  completed    0:15      5  812 ms  4.10 s  {ORDER}"
-    assert listed[2].split()[2:] == ["failed", "1:24", DASH, DASH, DASH, "failed-call"]
+    assert listed[1] == f"{moment(START_MS):<11}  completed    0:15      5  812 ms  4.10 s  {ORDER}"
+    assert listed[2].split()[-6:] == ["failed", "1:24", DASH, DASH, DASH, "failed-call"]
     assert listed[3] == "  └ synthesis failed throughout"
 
 
@@ -133,8 +133,9 @@ def test_totals_that_another_writer_left_are_marked_as_estimates(tmp_path: Path)
 @pytest.mark.parametrize("total", [1e300, 10**300, -1, True, "1"])
 def test_a_total_that_nothing_costs_is_not_believed(total: object, tmp_path: Path) -> None:
     write(tmp_path, "absurd", cost={"total": total})
+    write(tmp_path, "foreign", cost={"total": 0.05, "stt": 0.05})
 
-    assert costs_of(tmp_path) == {"absurd": "\N{EN DASH}"}
+    assert costs_of(tmp_path) == {"absurd": "unpriced", "foreign": "~$0.0500"}
 
 
 def test_calls_that_could_not_be_priced_say_so(tmp_path: Path) -> None:

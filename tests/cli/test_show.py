@@ -21,7 +21,7 @@ def shown(root: Path, call: str, *options: str) -> list[str]:
 def test_the_head_tells_the_outcome_the_worst_wait_and_the_trouble(tmp_path: Path) -> None:
     write_order_call(tmp_path)
 
-    head = shown(tmp_path, ORDER)[:9]
+    head = shown(tmp_path, ORDER)[:10]
 
     assert head[0] == f"{ORDER}  completed: the caller hung up"
     assert head[1] == "when      2026-11-21 09:30:12 UTC · length 0:15"
@@ -29,8 +29,8 @@ def test_the_head_tells_the_outcome_the_worst_wait_and_the_trouble(tmp_path: Pat
     assert head[3] == "waits     worst 4.10 s (exchange 2) · p50 3.00 s, p95 \N{EN DASH} (needs 20), n=2"
     assert head[4] == "trouble   1 error, 1 recovered · 1 interruption"
     assert head[5] == "agent     openai gpt-4.1 · pipecat 1.14.0"
-    assert head[6] == "cost      unpriced"
-    assert head[7] == "labels    env=prod"
+    assert head[6].startswith("cost      unpriced · nobody reported what this call used")
+    assert head[8] == "labels    env=prod"
 
 
 def test_problems_stand_before_the_transcript(tmp_path: Path) -> None:

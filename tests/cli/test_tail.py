@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from sample_calls import START_MS, _command, _environ, append, run, ts, write, write_order_call
+import forked_commands
+from sample_calls import START_MS, _environ, append, run, ts, write, write_order_call
 
 from callscope.archive.liveness import WriterFile
 from callscope.report.follow import ArchiveFollower, CallFollower, News
@@ -159,7 +160,7 @@ def test_the_command_prints_a_json_object_a_line(tmp_path: Path) -> None:
 def test_the_command_follows_a_call_live_and_ends_with_it(tmp_path: Path) -> None:
     writer = WriterFile(tmp_path, "alive")
     directory = write(tmp_path, "live", **ALIVE)
-    command = _command(("tail", "live", "--json", "--root", str(tmp_path)))
+    command = forked_commands.from_nothing(("tail", "live", "--json", "--root", str(tmp_path)))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environ(None)) as process:
         assert process.stdout is not None
         for text in ("one", "two"):
@@ -172,7 +173,7 @@ def test_the_command_follows_a_call_live_and_ends_with_it(tmp_path: Path) -> Non
 
 
 def test_ctrl_c_ends_it_without_a_word(tmp_path: Path) -> None:
-    command = _command(("tail", "--root", str(tmp_path)))
+    command = forked_commands.from_nothing(("tail", "--root", str(tmp_path)))
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environ(None)
     ) as process:

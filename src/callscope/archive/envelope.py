@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from callscope.archive import foreign
 from callscope.archive.paths import METADATA
 from callscope.archive.rows import number, whole
 from callscope.model import call as model
@@ -66,6 +67,8 @@ def status_of(word: str) -> str | None:
 def call_of(meta: Mapping[str, Any], *, path: str) -> Call:
     """The envelope that a metadata document holds; what is missing or of the wrong type is None. Never raises.
 
+    Keys and passwords that another writer left in it are masked: see `callscope.archive.foreign`.
+
     Args:
         meta: the document, empty when there is none.
         path: the call's directory.
@@ -74,7 +77,7 @@ def call_of(meta: Mapping[str, Any], *, path: str) -> Call:
     error = _error(meta.get("error"))
     ended_at_ms = wire.parse_ts(meta.get("ended_at"))
     agent, callscope = meta.get("agent"), meta.get("callscope")
-    return Call(
+    call = Call(
         call_id=call_id if call_id is not None else path.rpartition(os.sep)[2],
         path=path,
         started_at_ms=wire.parse_ts(meta.get("started_at")),
@@ -89,6 +92,7 @@ def call_of(meta: Mapping[str, Any], *, path: str) -> Call:
         callscope=callscope if isinstance(callscope, dict) else {},
         **{name: _text(meta.get(name)) for name in _TEXTS},
     )
+    return foreign.masked_call(call)
 
 
 def problems_of(meta: Mapping[str, Any], call: Call) -> list[Problem]:

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from callscope.archive import envelope, jsonl, liveness, rows
+from callscope.archive import envelope, foreign, jsonl, liveness, rows
 from callscope.archive.paths import EVENTS, METADATA, TRANSCRIPT
 from callscope.model.call import ABANDONED, IN_PROGRESS, Call, Problem
 from callscope.model.event import AGENT_TEXT, Event
@@ -39,7 +39,7 @@ _LEVELS_TO_ROOT: Final = 5
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of one call."""
+    """All that is known of one call; keys and passwords that another writer left in its rows are masked."""
 
     call: Call
     turns: tuple[Turn, ...] = ()
@@ -56,6 +56,12 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Readable rows of transcript.jsonl. Other writers' rows may hold two turns."""
     event_rows: int = 0
     """Readable rows of events.jsonl."""
+
+    def __post_init__(self) -> None:
+        """Whoever reads rows makes one of these: nothing else has to think of masking."""
+        if not foreign.is_masked(self.call.callscope):
+            msgspec.structs.force_setattr(self, "turns", tuple(map(foreign.masked_turn, self.turns)))
+            msgspec.structs.force_setattr(self, "events", tuple(map(foreign.masked_event, self.events)))
 
 
 class Content(NamedTuple):
@@ -121,9 +127,10 @@ def read_envelope(path: Path | str, *, now_ms: int) -> Call:
 
 
 def read_metadata(directory: str) -> dict[str, Any] | None:
-    """A call's metadata document as it is; None when there is none that can be read."""
+    """A call's metadata document as it is, but for another writer's secrets; None when there is none to be read."""
     data = read_file(f"{directory}/{METADATA}").data
-    return None if data is None else jsonl.decode_object(data)
+    document = None if data is None else jsonl.decode_object(data)
+    return None if document is None else foreign.masked_document(document)
 
 
 def read_file(path: str) -> Content:
@@ -173,8 +180,7 @@ def why_unreadable(call: Call) -> str:
 def orphans(directory: str) -> list[str]:
     """Names of what is left of replacements that a killed writer began: ``.tmp.*.json``."""
     try:
-        with os.scandir(directory) as entries:
-            return sorted(entry.name for entry in entries if is_orphan(entry.name))
+        return sorted(filter(is_orphan, os.listdir(directory)))  # noqa: PTH208 -- paths are text here, for speed
     except (OSError, ValueError):
         return []
 

@@ -40,10 +40,9 @@ class Repriced(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def difference_usd(self) -> Decimal | None:
-        """How much dearer it is now; None where one of the two is not known."""
-        if self.before.usd is None or self.after.usd is None:
-            return None
-        return self.after.usd - self.before.usd
+        """How much dearer it is now; None where one of the two is not known, or has nothing but what has no price."""
+        before, after = _known(self.before), _known(self.after)
+        return None if before is None or after is None else after - before
 
 
 def repriced(
@@ -133,6 +132,10 @@ def line_of(call: Call) -> Line:
         seconds=None if call.duration_ms is None else call.duration_ms / 1000,
         at_ms=call.started_at_ms,
     )
+
+
+def _known(cost: Cost) -> Decimal | None:
+    return None if cost.unpriced and not cost.usd else cost.usd
 
 
 def _differs(before: Cost, after: Cost) -> bool:

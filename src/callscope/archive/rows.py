@@ -171,7 +171,7 @@ def _turn(
     return msgspec.structs.replace(
         turn,
         latency=_object(row.get("latency")),
-        cost=_object(row.get("cost")),
+        cost=_cost(row.get("cost")),
         interrupted=cut or row.get("interrupted") is True,
         heard=_text(row.get("heard")),
         duration_ms=number(row.get("duration_ms")),
@@ -191,6 +191,12 @@ def moment(row: dict[str, Any]) -> int | None:
     """Unix milliseconds of a row; None when it does not say."""
     ts_ms = wire.parse_ts(row.get("ts"))
     return ts_ms if ts_ms is not None else wire.parse_ts(row.get("timestamp"))
+
+
+def _cost(value: object) -> dict[str, Any] | None:
+    """US dollars by part; Patter's documentation has one number."""
+    usd = number(value)
+    return {"total": usd} if usd is not None else _object(value)
 
 
 def _object(value: object) -> dict[str, Any] | None:

@@ -1,9 +1,11 @@
-"""What the calls of an archive cost, from their envelopes alone.
+"""What the calls of an archive cost, from their envelopes; from their rows where these tell nothing.
 
 What one call cost is told by its cost lines. A call that has none still says something:
 
 - a total that its writer recorded (Patter's SDKs know no lines) is taken as ``estimated``, by service where it says so:
   nobody knows from which prices it was made. A 0 is not believed: they record it for what they have no price for;
+- what only its rows tell is taken from there: reported usage, what turns cost (``estimated``, as such a total is), use
+  of services whose providers nobody named, which cannot be priced;
 - usage without prices, and a call that told of no usage at all, are unpriced lines with the reason, never nothing;
 - a call that nobody answered used nothing unless it says otherwise, and one that goes on is not priced yet.
 
@@ -21,19 +23,22 @@ from typing import Any, Final, Literal, TypeVar
 import msgspec
 
 from callscope.archive import listing
-from callscope.archive.reader import UNREADABLE, read_envelope, why_unreadable
+from callscope.archive.reader import UNREADABLE, CallRecord, read_envelope, why_unreadable
+from callscope.archive.row_usage import RowUsage, read_usage, usage_of
 from callscope.model.call import BUSY, IN_PROGRESS, NO_ANSWER, Call
 from callscope.model.cost import ERROR, ESTIMATED, NOT_BILLED, UNPRICED, Actual, Cost, CostLine, total
-from callscope.model.usage import SERVICES
+from callscope.model.usage import SERVICES, UsageLine
 
-Source = Literal["lines", "recorded", "no_prices", "no_usage", "nothing", "open", "unreadable"]
+Source = Literal["lines", "recorded", "no_prices", "no_provider", "no_usage", "nothing", "open", "unreadable"]
 
 LINES: Final = "lines"
 """Cost lines, as the recorder or ``callscope reprice`` wrote them."""
 RECORDED: Final = "recorded"
-"""A total without lines, of another writer or given by the program."""
+"""A total without lines, of another writer or given by the program; or what its turns cost."""
 NO_PRICES: Final = "no_prices"
 """Usage that was never priced."""
+NO_PROVIDER: Final = "no_provider"
+"""Usage of services whose providers nobody named, in another writer's rows."""
 NO_USAGE: Final = "no_usage"
 """The call is over, and nobody told what it used."""
 NOTHING: Final = "nothing"
@@ -43,8 +48,12 @@ OPEN: Final = "open"
 
 REPRICE: Final = "recorded without prices: callscope reprice"
 _UNTOLD: Final = "nobody reported what this call used: see what your adapter or your code reports with usage()"
+_SILENT: Final = "its writer told neither what this call used nor what it cost"
+_UNNAMED: Final = "its rows tell how much was used, but not of which provider: that cannot be priced"
+_OF_TURNS: Final = "the sum of what its turns cost, recorded without the prices it was made from"
 _UNANSWERED: Final = "nobody answered, and no usage was reported"
 _FOREIGN: Final = "recorded by another writer, without the prices it was made from"
+_GIVEN: Final = "given by the program, without the prices it was made from"
 _SILENT_ZERO: Final = "its writer recorded 0 for speech and language, which is also what it writes without a price"
 _NO_LEG: Final = "its writer recorded no cost of the telephone line"
 _BROKEN: Final = "a cost line that cannot be read: callscope reprice"
@@ -80,7 +89,7 @@ class CallSpend(msgspec.Struct, frozen=True, kw_only=True):
     bad_lines: int = 0
     """Lines of the file that could not be read; each is in ``lines`` as one of status ``error``."""
     recorded_usd: Decimal | None = None
-    """The total at the envelope's top level, in US dollars."""
+    """The total at the envelope's top level, in US dollars; without one, what its turns cost."""
     actual: tuple[Actual, ...] = ()
     """What providers reported themselves."""
 
@@ -113,18 +122,23 @@ def spend_of(
                 yield call_spend(call, started_at_ms=started_at_ms)
 
 
-def call_spend(call: Call, *, started_at_ms: int) -> CallSpend:
-    """What one envelope says of the call's cost. Never raises.
+def call_spend(call: Call, *, started_at_ms: int, record: CallRecord | None = None) -> CallSpend:
+    """What a call cost. Never raises.
 
     Args:
         call: the envelope.
         started_at_ms: Unix milliseconds.
+        record: the call with its rows, where they were read: else those of a call whose envelope tells nothing are
+            read here.
     """
     lines, bad = _readable(call.callscope.get("cost_lines"), CostLine)
     recorded = _dollars((call.cost or {}).get("total"))
     source = _source(call, has_lines=bool(lines or bad), recorded=recorded)
     if source == LINES:
         lines += [_unknown(_BROKEN, status=ERROR)] * bad
+    elif source == NO_USAGE:
+        source, lines = _from_rows(call, read_usage(call.path) if record is None else usage_of(record))
+        recorded = total(lines).usd
     else:
         lines = list(_lines_without_lines(call, source, recorded))
     labels, writer = call.labels, call.callscope.get("writer")
@@ -168,13 +182,40 @@ def _lines_without_lines(call: Call, source: Source, recorded: Decimal | None) -
     elif source == "no_prices":
         for service, provider, model in _used(call):
             yield _unknown(REPRICE, service=service, provider=provider, model=model)
-    elif source == "no_usage":
-        yield _unknown(_UNTOLD)
     elif source == "unreadable":
         yield _unknown(why_unreadable(call), status=ERROR)
     elif source == "nothing":
         zero = Decimal(0)
         yield CostLine(service="other", provider=None, model=None, status=NOT_BILLED, usd=zero, reason=_UNANSWERED)
+
+
+def _from_rows(call: Call, rows: RowUsage) -> tuple[Source, list[CostLine]]:
+    """What the rows tell, the surest of it: what can be priced, what somebody priced, what was used."""
+    if rows.reported:
+        return "no_prices", [
+            _unknown(REPRICE, service=line.service, provider=line.provider, model=line.model) for line in rows.reported
+        ]
+    if rows.usd:
+        return "recorded", list(_turn_lines(call, rows))
+    if rows.unnamed:
+        return "no_provider", [each for line in rows.unnamed for each in _unnamed_lines(line)]
+    return "no_usage", [_unknown(_UNTOLD if call.callscope else _SILENT)]
+
+
+def _turn_lines(call: Call, rows: RowUsage) -> Iterator[CostLine]:
+    """What turns cost by service. What none of them tells of is unknown: other turns, the telephone line."""
+    for service, usd in rows.usd.items():
+        yield _estimated(call, service, usd, _OF_TURNS)
+    if rows.without_cost:
+        yield _unknown(f"{rows.without_cost} of {rows.turns} turns tell no cost, or not all of it")
+    if _TELEPHONY not in rows.usd and call.telephony_provider:
+        yield _unknown(_NO_LEG, service=_TELEPHONY, provider=call.telephony_provider)
+
+
+def _unnamed_lines(used: UsageLine) -> Iterator[CostLine]:
+    for unit, quantity in used.units.items():
+        line = _unknown(_UNNAMED, service=used.service)
+        yield msgspec.structs.replace(line, usage=unit, quantity=Decimal(str(quantity)))
 
 
 def _recorded_lines(call: Call, recorded: Decimal) -> Iterator[CostLine]:
@@ -185,20 +226,24 @@ def _recorded_lines(call: Call, recorded: Decimal) -> Iterator[CostLine]:
     if rest > Decimal("0.000001"):  # writers round each part for itself
         parts["other"] = rest
     for service, usd in parts.items():
-        yield CostLine(
-            service=service,
-            provider=call.telephony_provider if service == _TELEPHONY else None,
-            model=None,
-            status=ESTIMATED,
-            amount=usd,
-            usd=usd,
-            reason=_FOREIGN,
-        )
+        yield _estimated(call, service, usd, _GIVEN if call.callscope.get("writer") else _FOREIGN)
     if not parts.keys() - {_TELEPHONY}:
         yield _unknown(_SILENT_ZERO)
     has_parts = any(amount is not None for amount in given.values())
     if has_parts and given[_TELEPHONY] is None and call.telephony_provider:
         yield _unknown(_NO_LEG, service=_TELEPHONY, provider=call.telephony_provider)
+
+
+def _estimated(call: Call, service: str, usd: Decimal, reason: str) -> CostLine:
+    return CostLine(
+        service=service,
+        provider=call.telephony_provider if service == _TELEPHONY else None,
+        model=None,
+        status=ESTIMATED,
+        amount=usd,
+        usd=usd,
+        reason=reason,
+    )
 
 
 def _unknown(

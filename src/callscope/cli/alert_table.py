@@ -20,6 +20,8 @@ from callscope.report import figures
 from callscope.report.safe_text import clean
 
 _STYLES: Final = {"fired": "red", "repeated": "red", "resolved": "green", "firing": "red", "pending": "yellow"}
+_WIDE: Final = 96
+"""Characters from which there is room for a rule's kind beside its name; on a narrower terminal the name says more."""
 _WIDTH: Final = len("2026-11-20 09:30  repeated  ")
 
 
@@ -41,9 +43,10 @@ def print_rules(console: Console, rules: Rules, state: State, *, now_ms: int) ->
         print_line(console, Text(line))
         return
     seen = [state.seen.get(rule.name) for rule in rules.rules]
+    narrow = console.is_terminal and console.width < _WIDE
     columns = [
         Column(name="RULE", cells=[Text(clean(row["name"])) for row in rows], left=True, cut=1),
-        Column(name="KIND", cells=[Text(row["kind"]) for row in rows], left=True),
+        *([] if narrow else [Column(name="KIND", cells=[Text(row["kind"]) for row in rows], left=True)]),
         Column(name="SEVERITY", cells=[Text(row["severity"]) for row in rows], left=True),
         Column(
             name="STATE", cells=[Text(row["state"], style=_STYLES.get(row["state"], "")) for row in rows], left=True

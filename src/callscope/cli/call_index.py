@@ -14,7 +14,7 @@ from callscope import config
 from callscope.archive.listing import require_root
 from callscope.cli.progress import bar
 from callscope.clock import monotonic_ns
-from callscope.errors import CallscopeError
+from callscope.errors import CallscopeError, UnreadableError
 from callscope.index.index import Index
 from callscope.index.place import place_of
 from callscope.index.refresh import LOCKED, Report
@@ -35,11 +35,12 @@ def call_index(archive: Path, *, now_ms: int, whole: bool = False) -> Iterator[I
         archive: the root.
         now_ms: Unix milliseconds.
         whole: take the time that it needs, for what is kept or decides something: a file without some calls looks
-            like one with all.
+            like one with all. What cannot be had whole is an error then.
 
     Raises:
         NotFoundError: there is no such archive.
         CallscopeError: there is no index, and none can be made; says why.
+        UnreadableError: ``whole``, and it cannot be brought up to date, or another process does it just now.
     """
     require_root(archive)
     place = place_of(archive, config.index_place())
@@ -51,27 +52,46 @@ def call_index(archive: Path, *, now_ms: int, whole: bool = False) -> Iterator[I
 def _bring_up_to_date(index: Index, *, now_ms: int, whole: bool) -> None:
     complete_ms = _complete_ms(index)
     if complete_ms is None:
-        with bar("Reading calls") as progress:
-            report = index.refresh(progress=progress)
-        if report.skipped == LOCKED:
-            if not index.place.exists():
-                raise CallscopeError("another process is making the index: ask again when it is done")
-            _tell("another process is still making the index: calls are missing in this answer")
-        if index.elsewhere is not None:
-            _tell(f"{index.elsewhere}; this answer comes from an index that was made for it alone")
-        _tell_problems(report)
+        _make(index, whole=whole)
         return
     as_of = f"the answer is as of {figures.short_moment(complete_ms, now_ms=now_ms)} UTC, with some of what came since"
     try:
         report = _refreshed(index, budget_seconds=None if whole else _SECONDS)
     except CallscopeError as error:  # a full disk, a directory that cannot be written: what is there can be read
+        if whole:
+            raise UnreadableError(f"the index could not be brought up to date, nothing was done: {error}") from error
         _tell(f"the index could not be brought up to date ({error}); {as_of}")
         return
     if report.skipped == LOCKED:
+        if whole:
+            raise _held(index)
         _tell(f"another process is bringing the index up to date; {as_of}")
     elif not report.complete:
         _tell(f"the index is not up to date yet, the next command goes on; {as_of}")
     _tell_problems(report)
+
+
+def _make(index: Index, *, whole: bool) -> None:
+    """A first build, with a bar."""
+    with bar("Reading calls") as progress:
+        report = index.refresh(progress=progress)
+    if report.skipped == LOCKED:
+        if whole:
+            raise _held(index)
+        if not index.place.exists():
+            raise CallscopeError("another process is making the index: ask again when it is done")
+        _tell("another process is still making the index: calls are missing in this answer")
+    if index.elsewhere is not None:
+        _tell(f"{index.elsewhere}; this answer comes from an index that was made for it alone")
+    _tell_problems(report)
+
+
+def _held(index: Index) -> UnreadableError:
+    """Not an error of exit code 1, which of a gate means that calls got worse."""
+    return UnreadableError(
+        f"another process is bringing the index {index.place} up to date, and this needs all calls: "
+        "nothing was done, run it again when the other is done"
+    )
 
 
 def _refreshed(index: Index, *, budget_seconds: float | None) -> Report:

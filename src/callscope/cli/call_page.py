@@ -12,8 +12,8 @@ from rich.text import Text
 
 from callscope.archive.log_line import LogLine
 from callscope.archive.reader import CallRecord
-from callscope.archive.spend import LINES, OPEN, RECORDED, CallSpend, call_spend
-from callscope.cli import record_table, transcript, waterfall
+from callscope.archive.spend import LINES, NO_PRICES, NO_PROVIDER, NO_USAGE, OPEN, RECORDED, CallSpend, call_spend
+from callscope.cli import record_table, stack_text, transcript, waterfall
 from callscope.cli.call_table import STATUS_STYLES
 from callscope.cli.log_table import LEVEL_STYLES
 from callscope.model.call import IN_PROGRESS, Call
@@ -25,7 +25,13 @@ from callscope.report.money import money
 from callscope.report.safe_text import clean
 from callscope.timeline.summary import Timeline, worst_of
 
+_EXPLAINED: Final = frozenset({LINES, RECORDED, NO_PRICES, NO_PROVIDER})
+"""Costs of which there is more to say than their sum."""
 _FACTS_WIDTH: Final = 9
+_SPEAKER_WIDTH: Final = len("caller ")
+_SPEAKER_MOST: Final = len("critical")
+_BEFORE_SPEAKER: Final = 17
+"""Characters of time and wait, and of the gaps after them."""
 _LEAST_REST: Final = Decimal("0.000001")
 """US dollars: the parts of a turn are rounded, and what rounding leaves is nothing that anybody was charged for."""
 _AGENT_FACTS: Final = ("provider", "model", "voice")
@@ -121,6 +127,8 @@ def _cost(call: Call) -> list[str]:
     cost, problem = spend.cost, call.callscope.get("cost_problem")
     if isinstance(problem, str) and cost.usd is None:
         return [f"not priced: {problem}"]
+    if spend.source == NO_USAGE:
+        return [record_table.amount(cost), *cost.reasons]
     if spend.source == OPEN or (cost.usd is None and not cost.lines):
         return [figures.UNKNOWN]
     parts: dict[str, list[CostLine]] = {}
@@ -142,9 +150,9 @@ def _part(lines: list[CostLine]) -> str:
 
 
 def _costs(console: Console, call: Call) -> None:
-    """A line for each price that applied."""
+    """A line for each price that applied, and why it is not all of it or not sure."""
     spend = _spend(call)
-    if spend.source != LINES:
+    if spend.source not in _EXPLAINED:
         return
     console.print()
     console.print(Text("Cost", style="bold"))
@@ -192,13 +200,30 @@ def _transcript(console: Console, record: CallRecord, exchanges: Sequence[Exchan
         console.print(Text("No turns.", style="dim"))
         return
     costs = any(line.cost for line in lines)
-    table = transcript_table(costs=costs)
-    for line in lines:
-        table.add_row(*transcript_row(line, record.call, costs=costs))
-    console.print(table)
+    _print_lines(console, lines, record.call, costs=costs)
     rest = _rest(record) if costs else ""
     if rest:
         console.print(Text(rest, style="dim"))
+
+
+def _print_lines(console: Console, lines: Sequence[transcript.Line], call: Call, *, costs: bool) -> None:
+    """One table; where a line has a stack trace, it stands below that line over the whole width."""
+    speaker = min(max(_SPEAKER_WIDTH, *(line.who.cell_len for line in lines)), _SPEAKER_MOST)
+    cost = max((line.cost.cell_len for line in lines), default=0) if costs else 0
+    words = max(line.text.cell_len for line in lines)
+    room = max(console.width - _BEFORE_SPEAKER - speaker - 1 - (cost + 1 if costs else 0), 1)
+    widths = {"words": min(words, room), "cost": cost}
+    parts: list[list[transcript.Line]] = [[]]
+    for line in lines:
+        parts[-1].append(line)
+        if line.stack:
+            parts.append([])
+    for part in filter(None, parts):
+        table = transcript_table(costs=costs, speaker=speaker, **(widths if len(parts) > 1 else {}))
+        for line in part:
+            table.add_row(*transcript_row(line, call, costs=costs))
+        console.print(table)
+        stack_text.render(console, part[-1].stack)
 
 
 def _rest(record: CallRecord) -> str:
@@ -226,26 +251,34 @@ def _rest(record: CallRecord) -> str:
 
 
 def log_line(line: LogLine) -> transcript.Line:
-    """A line of a log as one of the transcript; its traceback is below it."""
+    """A line of a log as one of the transcript."""
     told = shown(line)
     text = Text(f"{told.logger}: " if told.logger else "", style="cyan").append(told.text, style="default")
     facts = facts_in_words(told)
     if facts:
         text.append(f" {facts}", style="dim")
-    for each in told.stack:
-        text.append(f"\n  {each}", style="dim")
-    return transcript.Line(line.at_ms, Text(), Text(told.level, style=LEVEL_STYLES.get(told.level, "")), text, Text())
+    level = Text(told.level, style=LEVEL_STYLES.get(told.level, ""))
+    return transcript.Line(line.at_ms, Text(), level, text, Text(), told.stack)
 
 
-def transcript_table(*, costs: bool = False) -> Table:
-    """Time, wait, speaker, words; and what a turn cost."""
+def transcript_table(
+    *, costs: bool = False, speaker: int = _SPEAKER_WIDTH, words: int | None = None, cost: int | None = None
+) -> Table:
+    """Time, wait, speaker, words; and what a turn cost.
+
+    Args:
+        costs: with that column.
+        speaker: characters of that column.
+        words: characters of that column; None: as many as they need and there are.
+        cost: the same of that column.
+    """
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(width=7, justify="right", style="dim")
     table.add_column(width=8, justify="right")
-    table.add_column(width=7, no_wrap=True, overflow="ellipsis")
-    table.add_column(overflow="fold")
+    table.add_column(width=speaker, no_wrap=True, overflow="ellipsis")
+    table.add_column(width=words, overflow="fold")
     if costs:
-        table.add_column(justify="right", style="dim", no_wrap=True)
+        table.add_column(width=cost, justify="right", style="dim", no_wrap=True)
     return table
 
 

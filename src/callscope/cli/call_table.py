@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from callscope.archive.reader import UNREADABLE
-from callscope.archive.spend import LINES, RECORDED, call_spend
+from callscope.archive.spend import LINES, NO_PRICES, NO_PROVIDER, OPEN, RECORDED, CallSpend, call_spend
 from callscope.cli import record_table
 from callscope.model import call as words
 from callscope.model.call import Call
@@ -28,6 +28,8 @@ STATUS_STYLES: Final = {
 }
 _WIDE: Final = 96
 """Characters from which cost and worst wait stand side by side."""
+_PRICED: Final = frozenset({LINES, RECORDED, NO_PRICES, NO_PROVIDER})
+"""Of a list in which no call is one of these, a column of costs would say nothing."""
 _GAP: Final = "  "
 _LEFT: Final = frozenset({"STARTED UTC", "STATUS", "CALL", "AGENT", "ENDED UTC"})
 
@@ -47,7 +49,8 @@ def render(
     table["STATUS"] = [status(call.status) for call in calls]
     table["LENGTH"] = [Text(figures.clock(call.duration_ms)) for call in calls]
     table["TURNS"] = [Text(figures.UNKNOWN if call.turns is None else str(call.turns)) for call in calls]
-    priced = any(call.cost or call.callscope.get("unpriced") or _has_cost_problem(call) for call in calls)
+    spent = [call_spend(call, started_at_ms=0) for call in calls]
+    priced = any(spend.source in _PRICED or _has_cost_problem(call) for call, spend in zip(calls, spent, strict=True))
     is_wide = not priced or console.width >= _WIDE
     if is_wide or not also:
         table["P50"] = [Text(figures.wait((call.latency or {}).get("p50_ms"))) for call in calls]
@@ -55,7 +58,7 @@ def render(
     if is_wide and "WORST" not in also:
         table["WORST"] = [Text(figures.wait(call.callscope.get("worst_wait_ms"))) for call in calls]
     if priced:
-        table["COST"] = [_cost(call) for call in calls]
+        table["COST"] = [_cost(call, spend) for call, spend in zip(calls, spent, strict=True)]
     table["CALL"] = [Text(clean(call.call_id)) for call in calls]
     _print_line(console, _aligned(table, [Text(name, style="dim") for name in table]))
     for number, call in enumerate(calls):
@@ -69,18 +72,15 @@ def status(word: str) -> Text:
     return Text(clean(word).replace("_", " "), style=STATUS_STYLES.get(word, ""))
 
 
-def _cost(call: Call) -> Text:
+def _cost(call: Call, spend: CallSpend) -> Text:
     """The known sum; ``≥`` where that is not all of it, ``~`` where something was assumed or another writer says so."""
-    spend = call_spend(call, started_at_ms=0)
     cost = spend.cost
-    usd = {LINES: spend.recorded_usd, RECORDED: cost.usd}.get(spend.source)
-    if usd is None:
-        if _has_cost_problem(call):
-            return Text("not priced", style="bold red")
-        unknown = call.callscope.get("unpriced") or spend.source == RECORDED
-        return Text("unpriced" if unknown else figures.UNKNOWN, style="dim")
-    shown = at_least(usd, cost.unpriced, estimated=record_table.is_estimated(cost))
-    return Text(shown, style="yellow" if cost.unpriced else "")
+    if cost.usd is None and _has_cost_problem(call):
+        return Text("not priced", style="bold red")
+    if spend.source == OPEN:
+        return Text(figures.UNKNOWN, style="dim")
+    shown = at_least(cost.usd, cost.unpriced, estimated=record_table.is_estimated(cost))
+    return Text(shown, style="yellow" if cost.usd and cost.unpriced else "" if cost.usd is not None else "dim")
 
 
 def _has_cost_problem(call: Call) -> bool:

@@ -56,12 +56,12 @@ def print_line(console: Console, line: Text) -> None:
         console.print(line, soft_wrap=True)
 
 
-def print_fact(console: Console, label: str, text: str, *, indent: int = _LABEL) -> None:
+def print_fact(console: Console, label: str, text: str, *, indent: int = _LABEL, style: str = "dim") -> None:
     """A label and what there is to say; longer than a terminal's line, it goes on below itself."""
     width = max(_LEAST, console.width - indent) if console.is_terminal else cell_len(text) + 1
     for number, line in enumerate(Text(text).wrap(console, width)):
         line.rstrip()
-        print_line(console, Text.assemble((f"{'' if number else label:<{indent}}", "dim"), line))
+        print_line(console, Text.assemble((f"{'' if number else label:<{indent}}", style), line))
 
 
 def _fit(columns: Sequence[Column], widths: list[int], room: int) -> None:

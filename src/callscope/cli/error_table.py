@@ -15,6 +15,7 @@ from callscope.model.wire import format_ts
 from callscope.report import figures
 from callscope.report.error_states import Line
 from callscope.report.safe_text import clean
+from callscope.timeline.error_category import UNKNOWN
 
 _GAP: Final = "  "
 _WORDS: Final = frozenset({"STATE", "LAST UTC"})
@@ -64,6 +65,6 @@ def _details(group: ErrorGroup, now_ms: int) -> str:
     where = " ".join(clean(part) for part in (group.stage, group.provider, group.exception_type) if part)
     recovered = f"{group.recovered:,} recovered" if group.recovered else ""
     first = f"first {figures.short_moment(group.first_ms, now_ms=now_ms)}"
-    category = clean(group.category or "").replace("_", " ")
+    category = "of unknown kind" if group.category == UNKNOWN else clean(group.category or "").replace("_", " ")
     parts = [group.fingerprint[:_SHORT], category, where, recovered, first, f"e.g. {clean(group.example_call_id)}"]
     return " · ".join(part for part in parts if part)

@@ -9,6 +9,7 @@ import msgspec
 
 from callscope.cli.gate_condition import Condition
 from callscope.cli.gate_measures import Measured, Sample
+from callscope.index.figures import ENOUGH
 from callscope.index.interval import Estimate, difference
 from callscope.report import figures
 
@@ -81,7 +82,8 @@ def _judged(condition: Condition, baseline: Sample | None, candidate: Sample, *,
             return msgspec.structs.replace(judged, note=note)
         if measured.value is None:
             what = f"only {figures.count(measured.n, 'value')}" if measured.n else "no value"
-            return msgspec.structs.replace(judged, note=f"the {side} has {what} of it")
+            needed = f", {ENOUGH} are needed" if condition.unit == "ms" else ""
+            return msgspec.structs.replace(judged, note=f"the {side} has {what} of it{needed}")
     limit = condition.limit(0 if a is None else a.value or 0)
     judged = msgspec.structs.replace(judged, limit=limit, difference=_difference(a, b, shared))
     if b.value is None or not condition.is_beyond(b.value, limit):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -12,6 +13,11 @@ from callscope.report import figures
 from callscope.report.missing import Missing
 from callscope.report.period import Period
 from callscope.report.safe_text import clean
+
+_REQUEST: Final = "request"
+"""The only unit that is not written as a plural."""
+_PLACES: Final = 6
+"""Of a quantity: writers round to microseconds, and binary fractions have twenty digits."""
 
 
 def title(each: Missing) -> Text:
@@ -35,7 +41,7 @@ def render(console: Console, found: Sequence[Missing], period: Period) -> None:
         columns.print_line(console, title(each))
         first, last = figures.moment(each.first_seen_ms)[:16], figures.moment(each.last_seen_ms)[:16]
         times = f"{first} UTC" if first == last else f"{first} to {last} UTC"
-        columns.print_line(console, Text(f"  {_used(each)} in {figures.count(each.calls, 'call')}, {times}"))
+        columns.print_fact(console, "", f"{_used(each)} in {figures.count(each.calls, 'call')}, {times}", indent=2)
         reason(console, each)
     prices = list(dict.fromkeys(each.toml for each in found if each.toml))
     if prices:
@@ -50,4 +56,9 @@ def render(console: Console, found: Sequence[Missing], period: Period) -> None:
 def _used(each: Missing) -> str:
     if each.quantity is None:
         return "an unknown amount"
-    return f"{each.quantity.normalize():,f} {clean(each.unit or each.usage or '')}".rstrip()
+    quantity = each.quantity.normalize()
+    unit = clean(each.unit or each.usage or "")
+    if unit == _REQUEST:
+        return figures.count(int(quantity), unit)
+    rounded = round(quantity, _PLACES).normalize() or quantity
+    return f"{rounded:,f} {unit}".rstrip()

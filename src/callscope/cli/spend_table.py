@@ -21,6 +21,7 @@ _WIDE: Final = 96
 _ALWAYS_COMPARED: Final = frozenset({"provider", "service", "model", "agent"})
 _NOTES: Final = {
     "no_prices": "{} recorded without prices: callscope reprice",
+    "no_provider": "{} told how much was used, but not of which provider: that cannot be priced",
     "no_usage": "{} told of no usage: what that cost is not known",
     "recorded": "{} with nothing but a total of another writer: taken as estimated (~)",
     "open": "{} still going on: not counted yet",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
@@ -252,5 +253,7 @@ def _count(number: int, what: str) -> str:
 def _rate(value: float | None) -> str:
     if value is None:
         return figures.UNKNOWN
-    places = next((places for least, places in ((0.1, 2), (0.001, 3)) if value >= least or not value), 5)
+    places = next((places for least, places in ((0.1, 2), (0.001, 3)) if value >= least or not value), None)
+    if places is None:  # however few there are, that is not none
+        places = max(5, 1 - math.floor(math.log10(value)))
     return f"{value:.{places}f}"

@@ -43,6 +43,8 @@ class Line(NamedTuple):
     who: Text
     text: Text
     cost: Text
+    stack: tuple[str, ...] = ()
+    """Lines of a stack trace."""
 
 
 def lines_of(turns: Sequence[Turn], events: Sequence[Event], exchanges: Sequence[Exchange]) -> list[Line]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from callscope.archive import jsonl, listing, rows
+from callscope.archive import foreign, jsonl, listing, rows
 from callscope.archive.paths import EVENTS, METADATA, TRANSCRIPT, day_dir
 from callscope.archive.reader import UNREADABLE, read_envelope, regular_file
 from callscope.errors import UnreadableError
@@ -60,9 +60,12 @@ class CallFollower:
         if self.ended:
             return
         ended = self._has_ended(now_ms)  # asked before the rows are read: its rows are written before its end
-        turns = [News(self.call, "turn", turn) for row in self._transcript.rows() for turn in rows.turns_of(row)]
-        happened = [rows.event_of(row) for row in self._events.rows()]
-        events = [News(self.call, "event", event) for event in happened if event is not None]
+        said = [turn for row in self._transcript.rows() for turn in rows.turns_of(row)]
+        happened = [event for row in self._events.rows() if (event := rows.event_of(row)) is not None]
+        if not foreign.is_masked(self.call.callscope):
+            said, happened = list(map(foreign.masked_turn, said)), list(map(foreign.masked_event, happened))
+        turns = [News(self.call, "turn", turn) for turn in said]
+        events = [News(self.call, "event", event) for event in happened]
         yield from sorted([*events, *turns], key=_moment)
         if ended:
             self.ended = True

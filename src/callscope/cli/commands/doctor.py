@@ -13,7 +13,7 @@ from rich.text import Text
 from callscope import config
 from callscope.alerts import standing
 from callscope.archive import listing
-from callscope.cli import options, screen
+from callscope.cli import columns, options, screen
 from callscope.clock import now_ms
 from callscope.report import figures
 from callscope.report.health import Health, examine
@@ -63,7 +63,7 @@ def _print(console: Console, health: Health) -> None:
         console.print()
     for style, mark, lines in (("red", "✗", health.troubles), ("dim", "·", health.notes)):
         for line in lines:
-            console.print(Text().append(f"{mark} ", style=style).append(clean(line)))
+            columns.print_fact(console, mark, clean(line), indent=2, style=style)
     if not health.troubles:
         console.print(Text("✓ Nothing is wrong.", style="green"))
 

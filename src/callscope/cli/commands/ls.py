@@ -12,6 +12,7 @@ from callscope.archive import listing
 from callscope.archive.listing import Page
 from callscope.archive.paths import CALLS
 from callscope.archive.reader import UNREADABLE, read_envelope, why_unreadable
+from callscope.archive.waits import with_known, with_waits
 from callscope.cli import call_table, options, question, screen
 from callscope.cli.call_index import call_index
 from callscope.cli.question import QueryCommand
@@ -81,6 +82,7 @@ def command(
             until_ms=None if until is None else moments.parse(until, option="--until", now_ms=now),
             statuses=frozenset(statuses),
         )
+        page = msgspec.structs.replace(page, calls=tuple(with_waits(call, now_ms=now) for call in page.calls))
     if as_json:
         screen.print_json({"calls": [documents.call(call) for call in page.calls], "next": page.next})
     elif not page.calls:
@@ -121,8 +123,7 @@ def _call(archive: Path, row: CallRow, now: int) -> Call:
     """The envelope, with the waits that were measured where it does not tell of them: other writers' do not."""
     call = read_envelope(archive / CALLS / row.path, now_ms=now)
     latency = {"p50_ms": row.p50_ms, "p95_ms": row.p95_ms, "p99_ms": row.p99_ms} if row.p50_ms is not None else None
-    told = {"worst_wait_ms": row.worst_ms, **{name: each for name, each in call.callscope.items() if each is not None}}
-    return msgspec.structs.replace(call, latency=call.latency or latency, callscope=told)
+    return with_known(call, latency=latency, worst_ms=row.worst_ms)
 
 
 def _with_statuses(query: CallQuery, statuses: tuple[str, ...]) -> CallQuery:
