@@ -4,11 +4,22 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 
-/** A directory that is gone after the test. */
-export function temporary(t) {
+const made = [];
+
+// Not after each test: a test's own hooks run in their order, and a writer that is closed later than the directory
+// is deleted makes it again.
+after(() => {
+  for (const root of made) {
+    rmSync(root, { recursive: true, force: true });
+  }
+});
+
+/** A directory that is gone after the tests of a file. */
+export function temporary() {
   const root = mkdtempSync(join(tmpdir(), "callscope-"));
-  t.after(() => rmSync(root, { recursive: true, force: true }));
+  made.push(root);
   return join(root, "archive");
 }
 

@@ -36,7 +36,7 @@ test("the root comes from the environment as with the Python writer", () => {
 });
 
 test("a call is on disk after a flush, and in order", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   const call = calls.startCall("CA1", { caller: "+15551234567", labels: { environment: "prod" } });
   call.turn("user", "Where is it?");
@@ -60,7 +60,7 @@ test("a call is on disk after a flush, and in order", async (t) => {
 });
 
 test("two calls with one id get two directories, and an id cannot leave the archive", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   for (const id of ["CA1", "CA1", "../../../etc", ""]) {
     calls.startCall(id).end();
@@ -73,7 +73,7 @@ test("two calls with one id get two directories, and an id cannot leave the arch
 });
 
 test("Patter's methods find a call by its id", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   await calls.logCallStart("CA1", { caller: "+15551234567", telephonyProvider: "twilio", agent: { model: "m" } });
   await calls.logTurn("CA1", { turn_index: 0, user_text: "hello", agent_text: "hi", timestamp: 1_795_253_400.25 });
@@ -90,7 +90,7 @@ test("Patter's methods find a call by its id", async (t) => {
 });
 
 test("off keeps words off the disk, and their length on it", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root, { transcript: "off" });
   const call = calls.startCall("CA1", { agent: { model: "gpt-4.1", prompt: "be nice to Bob" } });
   call.turn("user", "my card is 4111 1111 1111 1111");
@@ -111,7 +111,7 @@ test("off keeps words off the disk, and their length on it", async (t) => {
 });
 
 test("redact is refused: no words, said once", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root, { transcript: "redact" });
   const call = calls.startCall("CA1");
   call.turn("user", "call me at 555 123 4567");
@@ -123,7 +123,7 @@ test("redact is refused: no words, said once", async (t) => {
 });
 
 test("a word that is not understood is never the default; as an argument it is an error", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   process.env.PATTER_LOG_REDACT_PHONE = "masked";
   process.env.PATTER_LOG_TRANSCRIPT = "none";
   t.after(() => {
@@ -142,7 +142,7 @@ test("a word that is not understood is never the default; as an argument it is a
 });
 
 test("hostile values neither throw nor break a row", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   const call = calls.startCall("CA1");
   const circle = {};
@@ -173,7 +173,7 @@ test("hostile values neither throw nor break a row", async (t) => {
 });
 
 test("a torn line that another process left harms no row", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   const call = calls.startCall("CA1");
   await calls.flush();
@@ -186,7 +186,7 @@ test("a torn line that another process left harms no row", async (t) => {
 });
 
 test("a directory that somebody removed comes back", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   const call = calls.startCall("CA1");
   await calls.flush();
@@ -200,7 +200,7 @@ test("a directory that somebody removed comes back", async (t) => {
 });
 
 test("a root that cannot be written gives one warning and a logger that is off", (t) => {
-  const root = temporary(t);
+  const root = temporary();
   mkdirSync(join(root, ".."), { recursive: true });
   writeFileSync(root, "a file");
   const calls = logger(t, root);
@@ -211,7 +211,7 @@ test("a root that cannot be written gives one warning and a logger that is off",
 });
 
 test("rows beyond the bound are dropped and counted", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root, { bufferRows: 100 });
   const call = calls.startCall("CA1");
   for (let number = 0; number < 20_000; number += 1) {
@@ -229,7 +229,7 @@ test("rows beyond the bound are dropped and counted", async (t) => {
 });
 
 test("many calls at once keep their rows in order", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   const made = Array.from({ length: 300 }, (_, number) => calls.startCall(`call-${number}`));
   for (let turn = 0; turn < 10; turn += 1) {
@@ -251,7 +251,7 @@ test("many calls at once keep their rows in order", async (t) => {
 const mayWriteAnywhere = process.getuid?.() === 0 && "root may write everywhere";
 
 test("a permission that is taken away loses rows, and counts them", { skip: mayWriteAnywhere }, async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   const call = calls.startCall("CA1");
   await calls.flush();
@@ -264,7 +264,7 @@ test("a permission that is taken away loses rows, and counts them", { skip: mayW
 });
 
 test("after close nothing is taken, and it is counted", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   const call = calls.startCall("CA1");
   assert.equal(await calls.close(), true);
@@ -275,8 +275,8 @@ test("after close nothing is taken, and it is counted", async (t) => {
   assert.equal(metadata(call.path).status, "abandoned");
 });
 
-test("a process that ends writes everything first", (t) => {
-  const root = temporary(t);
+test("a process that ends writes everything first", () => {
+  const root = temporary();
   const { status, stderr } = run(root, `
     const call = CallLogger.fromEnv().startCall("CA1");
     for (let turn = 0; turn < 2000; turn += 1) call.turn("user", "turn " + turn);
@@ -288,16 +288,16 @@ test("a process that ends writes everything first", (t) => {
   assert.equal(existsSync(join(root, ".callscope", "writers")) && names(join(root, ".callscope", "writers")).length, 0);
 });
 
-test("a logger does not keep its process alive", (t) => {
-  const root = temporary(t);
+test("a logger does not keep its process alive", () => {
+  const root = temporary();
   const { status } = run(root, `CallLogger.fromEnv().startCall("CA1").end();`);
 
   assert.equal(status, 0);
   assert.equal(metadata(callDirs(root)[0]).status, "completed");
 });
 
-test("a process that has nothing else to do waits for its flush", (t) => {
-  const root = temporary(t);
+test("a process that has nothing else to do waits for its flush", () => {
+  const root = temporary();
   const { status, stdout } = run(root, `
     const logger = CallLogger.fromEnv();
     logger.startCall("CA1").end();
@@ -308,7 +308,7 @@ test("a process that has nothing else to do waits for its flush", (t) => {
 });
 
 test("a writer whose thread is gone loses what comes after, counts it, and says so", async (t) => {
-  const root = temporary(t);
+  const root = temporary();
   const calls = logger(t, root);
   const call = calls.startCall("CA1");
   call.turn("user", "hello");
@@ -322,16 +322,16 @@ test("a writer whose thread is gone loses what comes after, counts it, and says 
   assert.match(calls.told[0], /not recorded any more/);
 });
 
-test("an error that nobody catches ends the process as ever, with everything written", (t) => {
-  const root = temporary(t);
+test("an error that nobody catches ends the process as ever, with everything written", () => {
+  const root = temporary();
   const { status } = run(root, `CallLogger.fromEnv().startCall("CA1").turn("user", "hello"); throw new Error("boom");`);
 
   assert.equal(status, 1);
   assert.equal(rows(callDirs(root)[0]).length, 1);
 });
 
-test("SIGTERM ends the process as it would have, with everything written", (t) => {
-  const root = temporary(t);
+test("SIGTERM ends the process as it would have, with everything written", () => {
+  const root = temporary();
   const { signal } = run(root, `
     const call = CallLogger.fromEnv().startCall("CA1");
     for (let turn = 0; turn < 2000; turn += 1) call.turn("user", "turn " + turn);
@@ -342,8 +342,8 @@ test("SIGTERM ends the process as it would have, with everything written", (t) =
   assert.equal(rows(callDirs(root)[0]).length, 2000);
 });
 
-test("where the application listens to SIGTERM, it decides", (t) => {
-  const root = temporary(t);
+test("where the application listens to SIGTERM, it decides", () => {
+  const root = temporary();
   const { status } = run(root, `
     const logger = CallLogger.fromEnv();
     const call = logger.startCall("CA1");
@@ -360,8 +360,8 @@ test("where the application listens to SIGTERM, it decides", (t) => {
   assert.equal(metadata(callDirs(root)[0]).status, "completed");
 });
 
-test("a killed process loses nothing that was on its way a while before", (t) => {
-  const root = temporary(t);
+test("a killed process loses nothing that was on its way a while before", () => {
+  const root = temporary();
   const { signal } = run(root, `
     const logger = CallLogger.fromEnv();
     const call = logger.startCall("CA1");

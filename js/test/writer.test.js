@@ -29,7 +29,7 @@ class Disk {
 }
 
 function started(t) {
-  const root = temporary(t);
+  const root = temporary();
   makeDir(root);
   const disk = new Disk();
   const told = [];

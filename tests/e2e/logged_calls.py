@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import socket
 import struct
 import sys
@@ -29,6 +30,8 @@ TRIES = 3
 """The first time all calls at once; those that the machine disturbed again, at most twice, and one after the other."""
 READY_SECONDS = 180
 LEAVE_SECONDS = 60
+PORTS = range(20_000, 30_000)
+"""Below those of any system's own choice."""
 PATIENCE_MS = 30_000
 """A caller who says the next line before the last one is answered, as the machine is busy, tells another story."""
 
@@ -138,7 +141,7 @@ async def run_calls(
     environment: Mapping[str, str] | None = None,
 ) -> Run:
     """Let a bot take all calls at the same time, and wait until it has ended by itself."""
-    ports = _free_ports(len(calls))
+    ports = free_ports(len(calls))
     served = [f"{call_id}:{each.name}:{port}" for (call_id, each), port in zip(calls.items(), ports, strict=True)]
     async with LlmServer().serving() as server, Line(server.port).carrying() as line:
         if damage is not None:
@@ -168,8 +171,18 @@ async def run_calls(
     return Run(root, b"".join([*first, rest]).decode(), stderr, dict(zip(calls, heard, strict=True)))
 
 
-def _free_ports(count: int) -> list[int]:
-    holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now, held together, so that they differ.
+
+    Not of those that the system hands out by itself: a bot binds its port seconds later, and by then any connection
+    of any process might have got it. Pipecat would log that and go on without callers.
+    """
+    holders: list[socket.socket] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        if len(holders) == count:
+            break
+        with contextlib.suppress(OSError):
+            holders.append(socket.create_server(("127.0.0.1", port)))
     ports = [holder.getsockname()[1] for holder in holders]
     for holder in holders:
         holder.close()

@@ -7,7 +7,7 @@ import difflib
 import importlib.util
 import json
 import os
-import socket
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,7 +15,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from logged_calls import CHOPPY_MS, TRIES, patient, together
+from logged_calls import CHOPPY_MS, TRIES, free_ports, patient, together
+from noted_example import LATE
 from recorded_calls import Recorded, Sound, read
 
 from callscope.demo.run import bot
@@ -28,6 +29,8 @@ RUNNER = Path(__file__).with_name("noted_example.py")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SETUP_FILE = importlib.util.find_spec("callscope.adapters.pipecat.setup")
 EXAMPLE_SECONDS = 150
+DUMP_SECONDS = 10
+"""For an example that did not end to say where it stands."""
 
 
 class OtherBots(msgspec.Struct, frozen=True):
@@ -53,7 +56,7 @@ def other_bots(tmp_path_factory: pytest.TempPathFactory) -> OtherBots:
         except ExceptionGroup as group:
             if last or group.subgroup(TimeoutError) is None:
                 raise
-            print(f"an example did not end in {EXAMPLE_SECONDS} s; all are recorded again")  # noqa: T201 -- shown if it fails
+            print(*group.exceptions, "all are recorded again", sep="\n")  # noqa: T201 -- shown if it fails
             continue
         if last or bots.disturbed_ms < CHOPPY_MS:
             break
@@ -75,24 +78,38 @@ async def _other_bots(root: Path, *, at_once: int) -> OtherBots:
 
 async def _example(name: str, root: Path, extra: Mapping[str, str]) -> float:
     """Run an example; by how many milliseconds its caller was disturbed."""
-    env = {**os.environ, "PATTER_LOG_DIR": str(root), "PORT": str(_free_port()), **extra}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(RUNNER),
-        str(EXAMPLES / name),
-        env=env,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    (port,) = free_ports(1)
+    env = {**os.environ, "PATTER_LOG_DIR": str(root), "PORT": str(port), **extra}
+    told = root.with_name(f"{root.name}.txt")
+    with told.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-X", "faulthandler", str(RUNNER), str(EXAMPLES / name),
+            env=env, stdout=asyncio.subprocess.PIPE, stderr=file,
+        )  # fmt: skip
     try:
-        output, errors = await asyncio.wait_for(process.communicate(), EXAMPLE_SECONDS)
+        output, _ = await asyncio.wait_for(process.communicate(), EXAMPLE_SECONDS)
+    except TimeoutError:
+        await _dump(process)
+        raise TimeoutError(f"{name} did not end in {EXAMPLE_SECONDS} s:\n{told.read_text(errors='replace')}") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0, errors.decode(errors="replace")
+    if process.returncode == LATE:
+        raise TimeoutError(f"the caller of {name} was not let in:\n{told.read_text(errors='replace')}")
+    assert process.returncode == 0, told.read_text(errors="replace")
     noted = json.loads(output.splitlines()[-1])
     return float(noted["late_ms"] + noted["choppy_ms"])
+
+
+async def _dump(process: asyncio.subprocess.Process) -> None:
+    """Have a process that hangs write where its tasks and threads stand; threads alone when it takes no signal."""
+    process.send_signal(signal.SIGUSR1)
+    try:
+        await asyncio.wait_for(process.wait(), DUMP_SECONDS)
+    except TimeoutError:
+        process.send_signal(signal.SIGABRT)
+        await process.wait()
 
 
 async def _killed_call(root: Path) -> list[str]:
@@ -121,12 +138,6 @@ async def _killed_call(root: Path) -> list[str]:
         with pytest.raises(CallscopeError, match="ended with -9"):
             await talk_until_killed(server.port)
     return said[:-1]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port: int = holder.getsockname()[1]
-    return port
 
 
 def shape(recorded: Recorded) -> dict[str, object]:

@@ -28,7 +28,7 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "foreign": ("show_call", {"call": FOREIGN}),
     "foreign events": ("show_call", {"call": FOREIGN, "events": True}),
     "foreign list": ("list_calls", {"query": "until:2026-11-02"}),
-    "foreign search": ("search_calls", {"query": "proj"}),
+    "foreign search": ("search_calls", {"query": "until:2026-11-02 text:secret"}),
     "foreign errors": ("list_errors", {"query": "until:2026-11-02"}),
     "cost": ("sum_cost", {"query": "since:1d", "by": "model"}),
     "errors": ("list_errors", {}),

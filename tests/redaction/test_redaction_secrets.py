@@ -119,7 +119,13 @@ def test_a_secret_is_found_wherever_it_lies_in_a_long_text(offset: int) -> None:
 
 
 @pytest.mark.parametrize("piece", ["1.", "eyJ", "://:", "Aa1_", "key= ", "authorization: ", "-----BEGIN PRIVATE KEY"])
-def test_ten_million_hostile_characters_end_in_seconds(piece: str) -> None:
+def test_a_million_hostile_characters_end_in_seconds(piece: str) -> None:
     began = time.process_time()
-    secrets.mask(piece * (10_000_000 // len(piece)))
-    assert time.process_time() - began < 20  # 0.1 to 5 s on an idle core
+    secrets.mask(piece * (1_000_000 // len(piece)))
+    assert time.process_time() - began < 2  # 0.01 to 0.5 s on an idle core
+
+
+def test_ten_million_hostile_characters_end_in_seconds() -> None:
+    began = time.process_time()
+    secrets.mask("authorization: " * 700_000)
+    assert time.process_time() - began < 20  # 3 to 5 s on an idle core
