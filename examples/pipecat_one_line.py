@@ -41,7 +41,7 @@ from callscope.demo.recogniser import SphinxSTTService
 from callscope.demo.scenarios import REPLIES, SCENARIOS
 from callscope.demo.synthesizer import EspeakTTSService
 
-PORT = int(os.environ.get("PORT", "8765"))
+PORT = int(os.environ.get("PORT", "8770"))
 SCENARIO = SCENARIOS["order"]
 
 
