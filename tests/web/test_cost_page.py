@@ -85,6 +85,13 @@ def test_a_group_leads_to_its_calls(client: TestClient) -> None:
     assert address.startswith("/calls?q=status%3Acompleted+agent%3Abilling+version%3A2.4&range=7d")
 
 
+def test_what_a_page_counts_by_its_own_range_leads_to_the_calls_of_that_range(client: TestClient) -> None:
+    page = client.get("/cost").text
+
+    assert link(page, "openai") == "/calls?q=provider%3Aopenai&range=30d"
+    assert link(page, "in 1 of 3 calls") == "/calls?q=unpriced%3E0&range=30d"
+
+
 def test_a_day_leads_to_its_calls_alone(client: TestClient) -> None:
     page = client.get("/cost?range=7d&by=day").text
 

@@ -65,9 +65,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         return _address(self.path, kept, changes)
 
     def adding(self, condition: str, path: str | None = None) -> str:
-        """The address with one more condition in the filter, on this page or on another one."""
+        """The address with one more condition in the filter, on this page or on another one.
+
+        Another page has another range when none is named, so the one that was looked at is.
+        """
         text = f"{self.text} {condition}".strip()
-        return self.here(q=text) if path is None else self.to(path, q=text)
+        if path is None:
+            return self.here(q=text)
+        if self.has_own_time or self.range == ALL:
+            return self.to(path, q=text)
+        return self.to(path, q=text, range=self.range)
 
 
 def asked(request: Request, *, now_ms: int, default_range: str = "7d") -> Asked:

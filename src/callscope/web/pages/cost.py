@@ -190,7 +190,7 @@ def _page(site: Site, asked: Asked, by: str, ask: Ask) -> Cost:
         today=_today(site, asked),
         dearest=dearest,
         estimated=estimated_calls(dearest, site.index),
-        dearest_address=asked.to("/calls") if asked.query.sort != "started" else asked.adding("sort:-cost", "/calls"),
+        dearest_address=asked.adding("sort:-cost" if asked.query.sort == "started" else "", "/calls"),
         budgets=ask(
             "budgets",
             lambda: budgets_of(site.index, now_ms=site.now_ms()),
