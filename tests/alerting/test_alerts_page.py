@@ -131,6 +131,17 @@ def test_a_mistake_in_the_file_is_told_with_its_line(watched: Begin) -> None:
     assert "rules.toml line 5" in shown
 
 
+def test_a_rule_that_cannot_be_looked_at_is_told_once_whether_anybody_looks_or_not(
+    watched: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nowhere/at-all")
+    at = watched('[[rule]]\nname = "money"\nkind = "budget"\n', EVENT)
+
+    assert page(at).count("there is no file of budgets") == 1
+    at.look()
+    assert page(at).count("there is no file of budgets") == 1
+
+
 def test_rules_that_nobody_looks_at_are_told(watched: Begin) -> None:
     at = watched(NOBODY_CALLS, EVENT)
 

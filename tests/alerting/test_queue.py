@@ -95,6 +95,21 @@ def test_a_refusal_is_not_tried_again() -> None:
     assert (state.delivered["hook"].given_up, state.delivered["hook"].failed) == (1, 1)
 
 
+@pytest.mark.parametrize("outcome", [failed(is_final=True), failed(error="late")])
+def test_what_is_given_up_is_lost_until_a_later_notice_of_the_rule_arrives_there(outcome: Outcome) -> None:
+    late_ms = AT_MS + queue.GIVE_UP_MS
+    lost = settle(enqueue(State(), notice(), [HOOK, CHAT]), outcome, now_ms=late_ms, jitter=0.5)
+    elsewhere = settle(lost, failed(error=None, target="chat"), now_ms=late_ms, jitter=0.5)
+    arrived = settle(enqueue(elsewhere, notice(2), [HOOK]), failed(2, error=None), now_ms=late_ms + 1, jitter=0.5)
+
+    assert [(each.target, each.error) for each in lost.lost] == [("hook", outcome.error)]
+    assert lost.arrived == {}
+    assert [each.target for each in elsewhere.lost] == ["hook"]
+    assert elsewhere.arrived == {"slow answers": late_ms}
+    assert arrived.lost == ()
+    assert arrived.arrived == {"slow answers": late_ms + 1}
+
+
 def test_a_notice_is_given_up_with_the_first_failure_after_a_day() -> None:
     state = enqueue(State(), notice(), [HOOK])
     just_before = settle(state, failed(), now_ms=AT_MS + queue.GIVE_UP_MS - 1, jitter=0.5)

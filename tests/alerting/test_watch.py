@@ -81,7 +81,7 @@ def test_a_receiver_that_fails_twice_gets_the_same_notice_until_it_takes_it(watc
 
     assert len({posted.headers["X-Callscope-Id"] for posted in here.posted}) == 1
     assert len(here.posted) == 3
-    told = store.load(at.root).delivered["hook"]
+    told = at.state.delivered["hook"]
     assert (told.sent, told.failed, told.given_up) == (1, 2, 0)
 
 
@@ -98,7 +98,7 @@ def test_a_receiver_that_hangs_holds_up_neither_the_others_nor_the_looking(watch
             at.watch.drain(patience_seconds=0.01)
 
         assert len(here.posted) == 1
-        assert len([each for each in store.load(at.root).pending if each.target == "hook"]) == 2
+        assert len([each for each in at.state.pending if each.target == "hook"]) == 2
         here.closing.set()
         at.watch.drain(patience_seconds=30)
 
@@ -187,7 +187,7 @@ def test_no_file_of_ours_holds_a_secret(watched: Begin, monkeypatch: pytest.Monk
         at.look()
         at.watch.finish()
 
-    assert "answered 403" in store.load(at.root).delivered["hook"].last_error  # type: ignore[operator]  # it failed
+    assert "answered 403" in at.state.delivered["hook"].last_error  # type: ignore[operator]  # it failed
     for file in at.root.rglob("*"):
         assert not file.is_file() or b"0p-secret" not in file.read_bytes()
         assert not file.is_file() or b"als0-secret" not in file.read_bytes()
@@ -286,7 +286,8 @@ def test_what_is_wrong_is_said_with_what_to_do(watched: Begin) -> None:
 def test_incidents_of_a_rule_that_left_the_file_are_forgotten(watched: Begin) -> None:
     at = watched(NOBODY_CALLS, EVENT)
     at.look()
+    assert at.state.arrived == {"nobody calls": at.now_ms}
     at.write(EVENT)
     at.look()
 
-    assert store.load(at.root).incidents == ()
+    assert (at.state.incidents, at.state.seen, at.state.arrived) == ((), {}, {})

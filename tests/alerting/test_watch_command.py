@@ -47,6 +47,30 @@ def test_one_look_prints_a_line_for_what_begins_and_where_it_was_sent(place: Pat
     assert len((place / "calls-of-mine" / "alerts.jsonl").read_text().splitlines()) == 1
 
 
+@pytest.mark.e2e
+def test_one_look_by_other_rules_in_between_tells_nothing_twice(place: Path) -> None:
+    other = place / "other.toml"
+    other.write_text(f"schema = 1\n{EVENT}")
+
+    told = [run(place, "--once", *more).stdout.count("critical") for more in ([], ["--rules", str(other)], [])]
+
+    assert told == [2, 0, 0]
+    assert len((place / "calls-of-mine" / "alerts.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.e2e
+def test_one_look_waits_until_another_one_is_over(place: Path) -> None:
+    with store.held(place / "calls-of-mine") as is_ours:
+        assert is_ours
+        process = subprocess.Popen(command(place, "--once"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        assert "waits until another look at" in process.stderr.readline()
+    told, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert "sent to file" in told
+
+
 def test_one_look_ends_with_1_when_something_was_wrong(place: Path) -> None:
     with receiver(503) as here:
         hook = target("hook", "webhook", f'url = "{here.address}"')
@@ -102,7 +126,7 @@ def test_a_process_that_is_killed_leaves_no_lock(place: Path) -> None:
         process.communicate()
 
     assert run(place, "--once").returncode == 0
-    assert store.load(place / "calls-of-mine").pending == ()
+    assert store.load(place / "calls-of-mine").of(place / "rules.toml").pending == ()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from noticed import AT_MS
 
+from callscope.alerts import store
+from callscope.alerts.store import State
 from callscope.alerts.watch import Told, Watch
 from callscope.archive.paths import CALLS
 from callscope.index.index import Index
@@ -46,8 +48,8 @@ class Watched:
 
             os.utime(self.file, ns=(before + 1, before + 1))
 
-    def begin(self) -> Watch:
-        """A watch as after a restart."""
+    def begin(self, file: Path | None = None) -> Watch:
+        """A watch as after a restart; by other rules where a file is given."""
         index = Index.open(self.root, place=self.root.parent / "index.sqlite", now_ms=lambda: self.now_ms)
         self._indexes.append(index)
 
@@ -57,7 +59,7 @@ class Watched:
         self.watch = Watch(
             self.root,
             index,
-            rules_file=self.file,
+            rules_file=file or self.file,
             who="a test",
             ready=ready,
             now_ms=lambda: self.now_ms,
@@ -65,6 +67,11 @@ class Watched:
             tell=self.told.append,
         )
         return self.watch
+
+    @property
+    def state(self) -> State:
+        """Where the rules stand, by what is on disk."""
+        return store.load(self.root).of(self.file)
 
     def call(self, name: str, at_ms: int) -> None:
         """One call that began then."""

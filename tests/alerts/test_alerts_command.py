@@ -37,8 +37,9 @@ def archive(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def alerts(archive: Path, *arguments: str, code: int = 0) -> str:
-    found = run("alerts", *arguments, "--rules", str(archive / "rules.toml"), "--root", str(archive / "root"))
+def alerts(archive: Path, *arguments: str, code: int = 0, environ: dict[str, str] | None = None) -> str:
+    where = ("--rules", str(archive / "rules.toml"), "--root", str(archive / "root"))
+    found = run("alerts", *arguments, *where, environ=environ)
     assert found.returncode == code, found.stderr
     return str(found.stdout if code == 0 else found.stderr)
 
@@ -82,6 +83,97 @@ def test_list_says_where_the_rules_stand(archive: Path) -> None:
     assert lines[2][:5] == ["new", "new_error", "warning", "unseen", "–"]
     (errors, _) = json.loads(alerts(archive, "list", "--json"))["rules"]
     assert (errors["state"], errors["firing_since"]) == ("firing", "2026-11-21T10:00:00.000Z")
+
+
+def kept(archive: Path, **more: object) -> None:
+    """Where the rules stand: one fires since ten, and it was decided to tell that."""
+    seen = {"errors": {"at_ms": NOW_MS, "value": 0.75, "holds": True, "fired_ms": NOW_MS}}
+    incidents = [{"rule": "errors", "key": "", "state": "firing", "since_ms": NOW_MS}]
+    state = {"seen": seen, "incidents": incidents, **more}
+    (archive / "root" / ".callscope").mkdir()
+    document = {"version": 2, "files": {str(archive / "rules.toml"): state}}
+    (archive / "root" / ".callscope" / "alerts.json").write_text(json.dumps(document))
+
+
+NOTICE = {"id": "n", "incident": "i", "rule": "errors", "kind": "error_rate", "key": "", "state": "fired",
+          "severity": "warning", "at_ms": NOW_MS, "since_ms": NOW_MS, "value": 0.75, "unit": "share",
+          "threshold": 0.5, "words": "w", "where": ""}  # fmt: skip
+YEAR_2100_MS = 4_102_444_800_000
+
+
+def test_list_says_that_a_notice_waits_when_it_is_tried_again_and_why(archive: Path) -> None:
+    waits = {"notice": NOTICE, "target": "log", "attempts": 2, "due_ms": YEAR_2100_MS, "error": f"500{HOSTILE}"}
+    kept(archive, pending=[waits])
+
+    shown = alerts(archive, "list")
+    (errors, _) = json.loads(alerts(archive, "list", "--json"))["rules"]
+
+    assert shown.splitlines()[1].endswith("not yet")
+    assert "errors: not delivered yet to log, next try 2100-01-01: 500" in shown
+    assert "\x1b" not in shown
+    assert errors["last_told"] is None
+    (waiting,) = errors["undelivered"]
+    assert (waiting["target"], waiting["attempts"], waiting["next_try"]) == ("log", 2, "2100-01-01T00:00:00.000Z")
+
+
+def test_list_says_that_a_notice_was_given_up(archive: Path) -> None:
+    kept(archive, lost=[{"notice": NOTICE, "target": "log", "at_ms": NOW_MS, "error": "answered 403"}])
+
+    shown = alerts(archive, "list")
+
+    assert shown.splitlines()[1].endswith("not yet")
+    assert "errors: not delivered to log, given up 11-21 10:00: answered 403" in shown
+
+
+def test_list_says_when_a_notice_arrived_also_where_a_later_one_waits(archive: Path) -> None:
+    waits = {"notice": NOTICE, "target": "log", "attempts": 1, "due_ms": NOW_MS, "error": "500"}
+    kept(archive, pending=[waits, waits], arrived={"errors": NOW_MS - HOUR_MS})
+
+    shown = alerts(archive, "list")
+
+    assert shown.splitlines()[1].endswith("11-21 09:00")
+    assert "errors: not delivered yet to log (2 notices), next try with the next look: 500" in shown
+
+
+def test_list_says_where_the_rules_of_that_file_stand(archive: Path) -> None:
+    kept(archive)
+    other = archive / "other.toml"
+    other.write_text(RULES)
+
+    found = run("alerts", "list", "--rules", str(other), "--root", str(archive / "root"))
+
+    assert "unseen" in found.stdout.splitlines()[1]
+
+
+BUDGET = '[[rule]]\nname = "money"\nkind = "budget"\n'
+
+
+def test_a_budget_rule_without_a_file_of_budgets_is_told_and_the_others_are_looked_at(archive: Path) -> None:
+    (archive / "rules.toml").write_text(RULES + BUDGET)
+    where = ("--rules", str(archive / "rules.toml"), "--root", str(archive / "root"))
+
+    listed = run("alerts", "list", *where)
+    checks = [run("alerts", "check", *where, *more) for more in (("--at", "2026-11-21T09:30"), ("--since", "10d"))]
+    alone = run("alerts", "check", "money", *where)
+
+    said = "trouble: rule 'money': there is no file of budgets: write one"
+    assert said in listed.stdout
+    for found in checks:
+        assert (found.returncode, said in found.stderr) == (1, True)
+        assert "errors" in found.stdout
+    assert alone.returncode == 2
+    assert "there is no file of budgets" in alone.stderr
+
+
+def test_a_budget_that_is_not_in_the_file_of_budgets_is_told(archive: Path) -> None:
+    (archive / "rules.toml").write_text(f'{RULES}{BUDGET}budget = "Deepgramm"\n')
+    budgets = archive / "budgets.toml"
+    budgets.write_text('schema = 1\n[[budget]]\nname = "Deepgram"\nusd = "50"\nper = "month"\n')
+
+    rules = json.loads(alerts(archive, "list", "--json", environ={"CALLSCOPE_BUDGETS": str(budgets)}))["rules"]
+
+    assert [each["problem"] is None for each in rules] == [True, True, False]
+    assert "there is no budget 'Deepgramm' in the file of budgets: write one of Deepgram" in rules[2]["problem"]
 
 
 def test_a_test_goes_through_the_targets_of_a_rule(archive: Path) -> None:

@@ -13,7 +13,7 @@ from callscope.alerts.evaluate import Verdict
 from callscope.alerts.incidents import Incident, Notice, step
 from callscope.alerts.quiet import is_quiet
 from callscope.alerts.rule import DAY_MS, HOUR_MS, MINUTE_MS, Quiet, Rule
-from callscope.alerts.store import State
+from callscope.alerts.store import State, States
 from callscope.errors import UnreadableError
 
 START = 1_795_219_200_000  # 2026-11-21T00:00:00Z, a Saturday
@@ -183,17 +183,20 @@ def test_the_state_is_the_same_when_it_is_read_again_and_one_process_holds_it(tm
     delivery = store.Delivery(notice=notices[0], target="log")
     state = State(incidents=tuple(incidents.values()), pending=(delivery,))
 
+    states = States().having(tmp_path / "rules.toml", state)
+
     with store.held(tmp_path) as ours, store.held(tmp_path) as of_another:
         assert (ours, of_another) == (True, False)
-        store.save(tmp_path, state)
+        store.save(tmp_path, states)
 
-    assert store.load(tmp_path) == state
-    assert store.load(tmp_path / "elsewhere") == State()
+    assert store.load(tmp_path) == states
+    assert store.load(tmp_path).of(tmp_path / "rules.toml") == state
+    assert store.load(tmp_path / "elsewhere") == States()
 
 
 def test_a_state_that_cannot_be_read_is_no_empty_one(tmp_path: Path) -> None:
-    store.save(tmp_path, State())
-    store.place_of(tmp_path).write_text('{"version": 1, "incidents": [{"rule"')
+    store.save(tmp_path, States())
+    store.place_of(tmp_path).write_text('{"version": 2, "files": {"rules.toml"')
 
     with pytest.raises(UnreadableError, match=r"alerts\.json cannot be read .* move it away"):
         store.load(tmp_path)

@@ -31,7 +31,7 @@ def look(index: Index, rules: Rules, state: State, at_ms: int) -> Look:
     Args:
         index: of the archive, up to date.
         rules: incidents of rules that are not among them are forgotten.
-        state: before.
+        state: of the file of these rules, before.
         at_ms: now, in Unix milliseconds.
 
     Raises:

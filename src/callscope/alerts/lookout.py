@@ -40,6 +40,8 @@ class Lookout(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last look: a rule that cannot be looked at, a file that cannot be read. Not safe to print as they are."""
     ended_ms: int | None = None
     """When it was told to stop."""
+    is_once: bool = False
+    """It looks once and ends by itself."""
 
     def is_watching(self, *, now_ms: int) -> bool:
         """Whether it looked lately, or has just begun. A process that was killed says nothing."""

@@ -14,7 +14,7 @@ import msgspec
 
 from callscope.alerts.incidents import Notice
 from callscope.alerts.rule import Target
-from callscope.alerts.store import Delivered, Delivery, State
+from callscope.alerts.store import Delivered, Delivery, Lost, State
 
 FIRST_DELAY_MS: Final = 10_000
 MOST_DELAY_MS: Final = 15 * 60_000
@@ -108,10 +108,11 @@ def _settled(state: State, each: Delivery, outcome: Outcome, *, now_ms: int, jit
     told = state.delivered.get(each.target, Delivered())
     if outcome.error is None:
         told = msgspec.structs.replace(told, sent=told.sent + 1, last_sent_ms=now_ms)
-        return _without(state, each, told)
+        return _arrived(_without(state, each, told), each, at_ms=now_ms)
     told = msgspec.structs.replace(told, failed=told.failed + 1, last_error=outcome.error, last_error_ms=now_ms)
     if outcome.is_final or now_ms - each.notice.at_ms >= GIVE_UP_MS:
-        return _without(state, each, msgspec.structs.replace(told, given_up=told.given_up + 1))
+        told = msgspec.structs.replace(told, given_up=told.given_up + 1)
+        return _lost(_without(state, each, told), each, outcome.error, at_ms=now_ms)
     attempts = each.attempts + 1
     later = msgspec.structs.replace(
         each,
@@ -126,7 +127,25 @@ def _settled(state: State, each: Delivery, outcome: Outcome, *, now_ms: int, jit
 def _given_up(state: State, each: Delivery, why: str, *, at_ms: int) -> State:
     told = state.delivered.get(each.target, Delivered())
     told = msgspec.structs.replace(told, given_up=told.given_up + 1, last_error=why, last_error_ms=at_ms)
-    return _without(state, each, told)
+    return _lost(_without(state, each, told), each, why, at_ms=at_ms)
+
+
+def _arrived(state: State, each: Delivery, *, at_ms: int) -> State:
+    return msgspec.structs.replace(
+        state,
+        arrived={**state.arrived, each.notice.rule: at_ms},
+        lost=tuple(lost for lost in state.lost if not _is_of(lost, each)),
+    )
+
+
+def _lost(state: State, each: Delivery, why: str, *, at_ms: int) -> State:
+    others = tuple(lost for lost in state.lost if not _is_of(lost, each))
+    lost = Lost(notice=each.notice, target=each.target, at_ms=at_ms, error=why)
+    return msgspec.structs.replace(state, lost=(*others, lost))
+
+
+def _is_of(lost: Lost, each: Delivery) -> bool:
+    return (lost.notice.rule, lost.target) == (each.notice.rule, each.target)
 
 
 def _without(state: State, each: Delivery, told: Delivered) -> State:

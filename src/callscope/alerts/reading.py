@@ -11,7 +11,7 @@ import contextlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -238,13 +238,7 @@ class Past:
 
     def _budget(self, rule: Rule, at_ms: int) -> Reading:
         spending = self._spent()
-        wanted = [each for each in spending.budgets if rule.budget in {None, each.name}]
-        if not wanted:
-            raise SettingError(
-                f"{rule.place}: there is no budget {rule.budget!r} in the file of budgets: "
-                f"write one of {', '.join(each.name for each in spending.budgets) or 'those that you add there'}"
-            )
-        states = [spending.state(each, at_ms) for each in wanted]
+        states = [spending.state(each, at_ms) for each in _wanted(rule, spending.budgets)]
         parts = tuple(
             Part(
                 key=state.budget.name,
@@ -261,7 +255,7 @@ class Past:
             budgets = _budgets_of_file() if self._budgets is None else self._budgets
             self._spending = Spending(
                 self._index,
-                [each for each in budgets if each.per != "call"],
+                _over_time(budgets),
                 billers(price_book(None)),
                 since_ms=self._first_ms,
                 until_ms=self._last_ms,
@@ -329,6 +323,40 @@ def _reach(rule: Rule, at_ms: int) -> int:
 def baseline_of(rule: Rule, since_ms: int) -> int:
     """Where what is usual begins: whole hours before the window."""
     return since_ms - since_ms % HOUR_MS - (0 if rule.usual is None else rule.usual.baseline_ms)
+
+
+def trouble(rule: Rule) -> str | None:
+    """Why a rule cannot be looked at, as far as that is known without the archive; None: nothing is wrong with it."""
+    if rule.kind != "budget":
+        return None
+    try:
+        _wanted(rule, _over_time(_budgets_of_file()))
+    except SettingError as error:
+        return str(error)
+    return None
+
+
+def troubles(rules: Iterable[Rule]) -> dict[str, str]:
+    """Rules that cannot be looked at, by name: why, as the loop says it. Not safe to print as it is."""
+    found = {rule.name: trouble(rule) for rule in rules}
+    return {name: f"rule {name!r}: {why}" for name, why in found.items() if why is not None}
+
+
+def _over_time(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
+    """Without those per call."""
+    return tuple(each for each in budgets if each.per != "call")
+
+
+def _wanted(rule: Rule, budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
+    """The budgets that a rule is about; raises `SettingError` where there are none."""
+    wanted = tuple(each for each in budgets if rule.budget in {None, each.name})
+    if not wanted:
+        name = "" if rule.budget is None else f" {rule.budget!r}"
+        raise SettingError(
+            f"{rule.place}: there is no budget{name} in the file of budgets: "
+            f"write one of {', '.join(each.name for each in budgets) or 'those that you add there'}"
+        )
+    return wanted
 
 
 def _budgets_of_file() -> tuple[Budget, ...]:

@@ -37,14 +37,18 @@ def look_at(past: Past, rule: Rule, state: State, at_ms: int) -> tuple[State, tu
 
 
 def forget(state: State, rules: Rules) -> State:
-    """The state without what is of rules that are no more."""
+    """The state of a file without what is of rules that are no more in it."""
     names = {rule.name for rule in rules.rules}
-    if names.issuperset(state.seen) and all(incident.rule in names for incident in state.incidents):
+    there = {*state.seen, *state.arrived, *(each.rule for each in state.incidents)}
+    there.update(each.notice.rule for each in state.lost)
+    if names >= there:
         return state
     return msgspec.structs.replace(
         state,
         incidents=tuple(incident for incident in state.incidents if incident.rule in names),
         seen={name: seen for name, seen in state.seen.items() if name in names},
+        arrived={name: at_ms for name, at_ms in state.arrived.items() if name in names},
+        lost=tuple(each for each in state.lost if each.notice.rule in names),
     )
 
 

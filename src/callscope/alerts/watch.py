@@ -24,7 +24,7 @@ from callscope.alerts.queue import Outcome
 from callscope.alerts.rule import Rules
 from callscope.alerts.rule_source import read_rules
 from callscope.alerts.senders import Senders
-from callscope.alerts.store import State
+from callscope.alerts.store import State, States
 from callscope.clock import monotonic_ns
 from callscope.errors import CallscopeError
 from callscope.index.index import Index
@@ -91,7 +91,8 @@ class Watch:
         self._wake: SimpleQueue[None] = SimpleQueue()
         """Not an event: its lock could be held by the very code that a signal interrupts."""
         self._senders = Senders(root, done=self._woken)
-        self._state: State | None = None
+        self._states: States | None = None
+        """Of all files of rules: whoever holds them keeps them all."""
         self._rules: Rules | None = None
         self._targets: dict[str, Filled] = {}
         self._read: object = None
@@ -103,7 +104,7 @@ class Watch:
     @property
     def waiting(self) -> int:
         """Deliveries that did not arrive yet."""
-        return 0 if self._state is None else len(self._state.pending)
+        return 0 if self._states is None else len(self._state.pending)
 
     def run(self) -> None:
         """Look and send until it is told to stop."""
@@ -137,8 +138,8 @@ class Watch:
         self._read_rules()
         problems += self._mistakes
         try:
-            if self._state is None:
-                self._state = store.load(self._root)
+            if self._states is None:
+                self._states = store.load(self._root)
                 self._remember(tuple(each.notice for each in self._state.pending), problems)
             if self._rules is not None:
                 notices = self._decide(self._rules, self._state, at_ms, problems)
@@ -165,7 +166,7 @@ class Watch:
     def pump(self) -> None:
         """Take note of what was delivered, and send what is due."""
         self._settle()
-        if self._state is None:
+        if self._states is None:
             return
         for delivery in queue.due(self._state.pending, now_ms=self._now_ms(), busy=self._senders.busy):
             if (target := self._targets.get(delivery.target)) is not None:
@@ -178,6 +179,14 @@ class Watch:
         while self._senders.busy and (left_ns := end_ns - monotonic_ns()) > 0:
             self._senders.wait(left_ns / 1_000_000_000)
             self.pump()
+
+    @property
+    def _state(self) -> State:
+        """Of the file that is watched."""
+        return State() if self._states is None else self._states.of(self._file)
+
+    def _states_with(self, state: State) -> States:
+        return (self._states or States()).having(self._file, state)
 
     def _woken(self) -> None:
         self._wake.put(None)
@@ -196,8 +205,9 @@ class Watch:
         for rule, notice in decided:
             state = queue.enqueue(state, notice, rules.targets_of(rule))
         state = queue.drop_unknown(state, {target.name for target in rules.targets}, now_ms=at_ms)
-        store.save(self._root, state)
-        self._state = state
+        states = self._states_with(state).without_gone(now_ms=at_ms)
+        store.save(self._root, states)
+        self._states = states
         found = tuple(notice for _, notice in decided)
         self._remember(found, problems)
         for notice in found:
@@ -215,13 +225,15 @@ class Watch:
 
     def _settle(self) -> None:
         outcomes = self._senders.fetch()
-        if self._state is None or not outcomes:
+        if self._states is None or not outcomes:
             return
+        state = self._state
         for outcome in outcomes:
-            self._state = queue.settle(self._state, outcome, now_ms=self._now_ms(), jitter=self._jitter())
+            state = queue.settle(state, outcome, now_ms=self._now_ms(), jitter=self._jitter())
             self._tell(outcome)
+        self._states = self._states_with(state)
         try:
-            store.save(self._root, self._state)
+            store.save(self._root, self._states)
         except OSError as error:
             self._tell(Problem(words=f"what was sent cannot be written down ({error.strerror}): it may come twice"))
 
@@ -245,7 +257,7 @@ class Watch:
         self._rules, self._targets, self._mistakes = rules, targets, ()
 
     def _due_in_ms(self, most_ms: float) -> float:
-        if self._state is None:
+        if self._states is None:
             return most_ms
         sent = [each for each in self._state.pending if each.target in self._targets]
         next_ms = queue.next_due_ms(sent, busy=self._senders.busy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,8 @@ from rich.text import Text
 
 from callscope.alerts.evaluate import amount, judge
 from callscope.alerts.incidents import Notice
-from callscope.alerts.reading import Past
+from callscope.alerts.reached import Undelivered, last_told_ms, undelivered
+from callscope.alerts.reading import Past, trouble, troubles
 from callscope.alerts.rehearsal import Rehearsal
 from callscope.alerts.rule import Rule, Rules
 from callscope.alerts.store import Seen, State
@@ -61,16 +63,37 @@ def print_rules(console: Console, rules: Rules, state: State, *, now_ms: int) ->
         Column(name="LIMIT", cells=[Text(_limit(rule)) for rule in rules.rules]),
         Column(
             name="LAST TOLD",
-            cells=[
-                Text(figures.UNKNOWN if each is None else figures.short_moment(each.fired_ms, now_ms=now_ms))
-                for each in seen
-            ],
+            cells=[Text(_last_told(rule, state, now_ms)) for rule in rules.rules],
         ),
     ]
     render(console, columns)
     if not any(seen):
         line = "Nobody has looked at them yet: `callscope watch` does, and `callscope serve`."
         print_line(console, Text(line, style="dim"))
+    for words in (*_waits(rules, state, now_ms), *(f"trouble: {each}" for each in troubles(rules.rules).values())):
+        print_fact(console, "", clean(words), indent=0)
+
+
+def _last_told(rule: Rule, state: State, now_ms: int) -> str:
+    told_ms = last_told_ms(state, rule)
+    is_missed = told_ms is None and any(each.error is not None for each in undelivered(state, rule))
+    return "not yet" if is_missed else figures.short_moment(told_ms, now_ms=now_ms)
+
+
+def _waits(rules: Rules, state: State, now_ms: int) -> list[str]:
+    """What did not reach a target."""
+    return [_wait(rule, each, now_ms) for rule in rules.rules for each in undelivered(state, rule)]
+
+
+def _wait(rule: Rule, each: Undelivered, now_ms: int) -> str:
+    why = "" if each.error is None else f": {each.error}"
+    if each.next_ms is None:
+        given_up = figures.short_moment(each.given_up_ms, now_ms=now_ms)
+        return f"{rule.name}: not delivered to {each.target}, given up {given_up}{why}"
+    again = "try" if each.error is None else "next try"
+    when = figures.short_moment(each.next_ms, now_ms=now_ms) if each.next_ms > now_ms else "with the next look"
+    many = f" ({figures.count(each.waiting, 'notice')})" if each.waiting > 1 else ""
+    return f"{rule.name}: not delivered yet to {each.target}{many}, {again} {when}{why}"
 
 
 def said(past: Past, rules: tuple[Rule, ...], at_ms: int) -> list[dict[str, Any]]:
@@ -93,7 +116,9 @@ def print_said(console: Console, verdicts: list[dict[str, Any]], *, at_ms: int) 
     print_line(console, Text(f"\nat {figures.moment(at_ms)}", style="dim"))
 
 
-def rehearsed(found: Rehearsal, *, since_ms: int, until_ms: int, every_ms: int) -> dict[str, Any]:
+def rehearsed(
+    found: Rehearsal, *, since_ms: int, until_ms: int, every_ms: int, problems: Iterable[str] = ()
+) -> dict[str, Any]:
     """What would have been told, as JSON."""
     return {
         "since": moment(since_ms),
@@ -106,6 +131,7 @@ def rehearsed(found: Rehearsal, *, since_ms: int, until_ms: int, every_ms: int) 
             for incident in found.state.incidents
             if incident.state == "firing"
         ],
+        "problems": list(problems),
     }
 
 
@@ -147,10 +173,23 @@ def _listed(rules: Rules, rule: Rule, state: State) -> dict[str, Any]:
         "value": None if seen is None else seen.value,
         "words": None if seen is None else seen.words,
         "looked": None if seen is None else moment(seen.at_ms),
-        "last_told": None if seen is None else moment(seen.fired_ms),
+        "last_told": moment(last_told_ms(state, rule)),
+        "undelivered": [
+            {
+                "target": each.target,
+                "notice": each.notice.id,
+                "waiting": each.waiting,
+                "attempts": each.attempts,
+                "next_try": moment(each.next_ms),
+                "given_up": moment(each.given_up_ms),
+                "error": each.error,
+            }
+            for each in undelivered(state, rule)
+        ],
         "firing_since": moment(min((each.since_ms for each in firing), default=None)),
         "targets": [target.name for target in rules.targets_of(rule)],
         "place": rule.place,
+        "problem": trouble(rule),
     }
 
 

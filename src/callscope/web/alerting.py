@@ -22,7 +22,7 @@ from callscope.errors import CallscopeError
 if TYPE_CHECKING:
     from callscope.alerts.incidents import Incident, Notice
     from callscope.alerts.rule import Rules
-    from callscope.alerts.store import State
+    from callscope.alerts.store import State, States
 
 T = TypeVar("T")
 STATE_NAME: Final = "alerts.json"
@@ -30,11 +30,24 @@ STATE_NAME: Final = "alerts.json"
 _CRITICAL: Final = SEVERITIES[-1]
 
 
+class Book(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of rules, and where they stand."""
+
+    file: str
+    rules: Rules | None
+    """None: it is not there, or cannot be read."""
+    trouble: str
+    """What is wrong with the file; empty: nothing. Not safe to print as it is."""
+    state: State
+
+
 class Firing(msgspec.Struct, frozen=True, kw_only=True):
     """An incident that goes on, with its rule where that is known."""
 
     incident: Incident
     rule: Rule | None
+    book: Book
+    """Where the rule stands."""
 
     @property
     def is_bad(self) -> bool:
@@ -60,10 +73,10 @@ class Alerting:
         """Whether this process was told not to watch."""
 
     @cached_property
-    def _state(self) -> _Kept[State]:
+    def _states(self) -> _Kept[States]:
         from callscope.alerts import store  # noqa: PLC0415 -- see the module
 
-        return _Kept(lambda: store.load(self._root), store.State())
+        return _Kept(lambda: store.load(self._root), store.States())
 
     @cached_property
     def _notices(self) -> _Kept[tuple[Notice, ...]]:
@@ -82,9 +95,19 @@ class Alerting:
         now = self.lookout
         return Path(now.rules_file) if now is not None and now.is_watching(now_ms=self._now_ms()) else self._file
 
-    def state(self) -> tuple[State, str]:
-        """Where alerts stand, and why that is not known; empty: it is."""
-        return self._state.read(self._root / paths.STATE / STATE_NAME)
+    def books(self) -> tuple[tuple[Book, ...], str]:
+        """The files of rules, and why it is not known where they stand; empty: it is.
+
+        First the one that is watched, then the one that this process would watch, then all others that were looked at.
+        """
+        states, trouble = self._states.read(self._root / paths.STATE / STATE_NAME)
+        found: dict[str, Book] = {}
+        files = (self.rules_file, self._file, *(Path(name) for name in states.files if name))
+        for number, file in enumerate(files):
+            name = states.name_of(file)
+            if name not in found and (not number or name in states.files or file.is_file()):
+                found[name] = self._book(file, states)
+        return tuple(found.values()), trouble
 
     def notices(self) -> tuple[tuple[Notice, ...], str]:
         """What people were told, oldest first, and why that is not known; empty: it is."""
@@ -92,11 +115,14 @@ class Alerting:
 
         return self._notices.read(history.place_of(self._root))
 
-    def rules(self) -> tuple[Rules | None, str]:
+    def _book(self, file: Path, states: States) -> Book:
+        rules, trouble = self._rules_of(file)
+        return Book(file=str(file), rules=rules, trouble=trouble, state=states.of(file))
+
+    def _rules_of(self, file: Path) -> tuple[Rules | None, str]:
         """The rules, None where there is no file of them, and what is wrong with it; empty: nothing."""
         from callscope.alerts.rule_source import read_rules  # noqa: PLC0415 -- see the module
 
-        file = self.rules_file
         if not file.is_file():
             return None, ""
         kept = self._rules.setdefault(file, _Kept(lambda: read_rules(file), None))
@@ -106,12 +132,11 @@ class Alerting:
         """What goes on now and was decided to be told of, the worst and then the newest first."""
         if not (self._root / paths.STATE / STATE_NAME).exists():
             return ()
-        incidents = self.state()[0].incidents
-        if not any(each.state == "firing" for each in incidents):
+        states, _ = self._states.read(self._root / paths.STATE / STATE_NAME)
+        if not any(each.state == "firing" for state in states.files.values() for each in state.incidents):
             return ()
-        rules, _ = self.rules()
-        by_name = {} if rules is None else {rule.name: rule for rule in rules.rules}
-        found = [Firing(incident=each, rule=by_name.get(each.rule)) for each in incidents if each.state == "firing"]
+        books, _ = self.books()
+        found = [firing for book in books for firing in _firing(book)]
         return tuple(sorted(found, key=lambda each: (-_rank(each.rule), -each.incident.since_ms)))
 
 
@@ -139,6 +164,16 @@ class _Kept(Generic[T]):
                 except CallscopeError as error:
                     self._trouble = str(error)
             return self._value, self._trouble
+
+
+def _firing(book: Book) -> list[Firing]:
+    rules = () if book.rules is None else book.rules.rules
+    by_name = {rule.name: rule for rule in rules}
+    return [
+        Firing(incident=each, rule=by_name.get(each.rule), book=book)
+        for each in book.state.incidents
+        if each.state == "firing"
+    ]
 
 
 def _rank(rule: Rule | None) -> int:

@@ -12,7 +12,7 @@ import click
 from callscope import config
 from callscope.alerts import rehearsal, starter, store
 from callscope.alerts.incidents import Notice
-from callscope.alerts.reading import Past
+from callscope.alerts.reading import Past, troubles
 from callscope.alerts.rule import Rule, Rules
 from callscope.alerts.rule_source import read_rules
 from callscope.archive.listing import require_root
@@ -53,10 +53,11 @@ def init(*, file: str | None) -> None:
 @options.as_json
 def listed(*, root: str | None, file: str | None, as_json: bool) -> None:
     """List the rules: whether they fire, their last value, when they last told."""
-    rules = read_rules(_path(file))
+    path = _path(file)
+    rules = read_rules(path)
     archive = options.archive(root)
     require_root(archive)
-    state = store.load(archive)
+    state = store.load(archive).of(path)
     if as_json:
         screen.print_json(alert_table.listing(rules, state))
         return
@@ -89,13 +90,13 @@ def check(
     they ended. The room on the disk is known of this moment alone.
     """
     rules = read_rules(_path(file))
-    wanted = _named(rules, names)
+    wanted, problems = _sound(_named(rules, names))
     archive = options.archive(root)
     now = now_ms()
     if since is None:
         if until is not None:
             raise SettingError("--until goes with --since: write --at for one moment")
-        _check_moment(archive, wanted, at, now, as_json=as_json)
+        _check_moment(archive, wanted, at, now, problems, as_json=as_json)
         return
     if at is not None:
         raise SettingError("--at is one moment, --since the first of many: write one of them")
@@ -110,9 +111,11 @@ def check(
     with call_index(archive, now_ms=now) as index, Past(index, now_ms=until_ms, since_ms=since_ms) as past:
         found = rehearsal.rehearse(past, wanted, looks)
     if as_json:
-        screen.print_json(alert_table.rehearsed(found, since_ms=since_ms, until_ms=until_ms, every_ms=every_ms))
-        return
-    alert_table.print_notices(screen.console(), found, wanted, since_ms=since_ms, until_ms=until_ms)
+        span = {"since_ms": since_ms, "until_ms": until_ms, "every_ms": every_ms}
+        screen.print_json(alert_table.rehearsed(found, **span, problems=problems))
+    else:
+        alert_table.print_notices(screen.console(), found, wanted, since_ms=since_ms, until_ms=until_ms)
+    _end(problems)
 
 
 @command.command("test")
@@ -145,15 +148,34 @@ def test(*, name: str, root: str | None, file: str | None, as_json: bool) -> Non
         raise click.exceptions.Exit(1)
 
 
-def _check_moment(archive: Path, rules: tuple[Rule, ...], at: str | None, now: int, *, as_json: bool) -> None:
+def _sound(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
+    """The rules that can be looked at, and what is wrong with the others; raises `SettingError` where that is all."""
+    wrong = troubles(rules)
+    if rules and len(wrong) == len(rules):
+        raise SettingError("\n".join(wrong.values()))
+    return tuple(rule for rule in rules if rule.name not in wrong), tuple(wrong.values())
+
+
+def _end(problems: tuple[str, ...]) -> None:
+    """Say what could not be looked at, to stderr: what reads the output in a pipe wants verdicts only."""
+    for words in problems:
+        click.echo(f"trouble: {clean(words)}", err=True)
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+def _check_moment(
+    archive: Path, rules: tuple[Rule, ...], at: str | None, now: int, problems: tuple[str, ...], *, as_json: bool
+) -> None:
     at_ms = now if at is None else moments.parse(at, option="--at", now_ms=now)
     since_ms = None if at is None else at_ms
     with call_index(archive, now_ms=now) as index, Past(index, now_ms=at_ms, since_ms=since_ms) as past:
         said = alert_table.said(past, rules, at_ms)
     if as_json:
-        screen.print_json({"at": alert_table.moment(at_ms), "rules": said})
-        return
-    alert_table.print_said(screen.console(), said, at_ms=at_ms)
+        screen.print_json({"at": alert_table.moment(at_ms), "rules": said, "problems": problems})
+    else:
+        alert_table.print_said(screen.console(), said, at_ms=at_ms)
+    _end(problems)
 
 
 def _tried(send: Callable[[], None]) -> str | None:

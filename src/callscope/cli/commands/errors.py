@@ -6,11 +6,11 @@ from typing import Final
 
 import click
 import msgspec
-from rich.text import Text
 
 from callscope.archive.listing import DAY_MS
 from callscope.cli import error_table, options, question, screen
 from callscope.cli.call_index import call_index
+from callscope.cli.columns import print_fact
 from callscope.cli.question import QueryCommand
 from callscope.clock import now_ms
 from callscope.report import error_states, figures
@@ -70,10 +70,8 @@ def command(
     else:
         what = f"{' or '.join(states)} errors" if states else "errors"
         why = _NOTHING_BEFORE if states and lines and all(line.before is None for line in lines) else ""
-        screen.console().print(
-            Text(f"No {what} in {'these' if words or since or until else 'the'} calls of {clean(archive)}{why}"),
-            soft_wrap=True,
-        )
+        where = "these" if words or since or until else "the"
+        print_fact(screen.console(), "", f"No {what} in {where} calls of {clean(archive)}{why}", indent=0)
     if more and not as_json:
         # To stderr: what reads groups in a pipe wants groups only.
         many = f"{more:,} more" if len(found) <= _MOST else f"at least {more:,} more"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import secrets
 import signal
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from callscope import config
 from callscope.alerts import deliver, lookout, store
@@ -21,7 +24,7 @@ from callscope.alerts.rule_source import read_rules
 from callscope.alerts.watch import Told, Watch
 from callscope.archive import listing
 from callscope.cli import options, screen
-from callscope.clock import now_ms
+from callscope.clock import monotonic_ns, now_ms
 from callscope.errors import CallscopeError, SettingError
 from callscope.index.index import Index
 from callscope.index.place import place_of
@@ -33,7 +36,9 @@ from callscope.report.safe_text import clean
 _WHO = "callscope watch"
 _SLICE_SECONDS = 5.0
 _ONCE_SECONDS = 60.0
-"""For what is on its way, when it looks only once."""
+"""For what is on its way, when it looks only once; and for another one that does."""
+_PAUSE_SECONDS = 0.2
+_NS_PER_SECOND = 1_000_000_000
 
 
 class AlreadyWatchedError(CallscopeError):
@@ -62,9 +67,10 @@ def command(ctx: click.Context, *, root: str | None, rules: str | None, every: s
         deliver.prepare(target)  # what is wrong with one ends it here, where somebody sees it
     teller = _Teller(as_json=as_json)
     LOGGER.addHandler(logging.NullHandler())  # here its lines are what is printed anyway
-    with store.held(archive) as is_ours, Index.open(archive, place=place_of(archive, config.index_place())) as index:
-        if not is_ours:
+    with ExitStack() as stack:
+        if not _hold(stack, archive, teller, is_patient=once):
             raise AlreadyWatchedError(_who_else(archive))
+        index = stack.enter_context(Index.open(archive, place=place_of(archive, config.index_place())))
         stopping = _Stopping()
         watch = Watch(
             archive,
@@ -82,11 +88,32 @@ def command(ctx: click.Context, *, root: str | None, rules: str | None, every: s
             teller.say(f"callscope watches {clean(archive)} by {clean(file)} every {every}  (Ctrl-C ends it)")
             watch.run()
             return
+        watch.lookout = msgspec.structs.replace(watch.lookout, is_once=True)
         watch.look()
         watch.drain(patience_seconds=_ONCE_SECONDS)
         watch.finish()
         teller.looked(watch)
     ctx.exit(1 if teller.is_wrong else 0)
+
+
+def _hold(stack: ExitStack, archive: Path, teller: _Teller, *, is_patient: bool) -> bool:
+    """Hold where alerts stand; who is patient waits for others that look once, as two lines of cron do."""
+    end_ns = monotonic_ns() + round(_ONCE_SECONDS * _NS_PER_SECOND)
+    is_told = False
+    while not stack.enter_context(store.held(archive)):
+        if not is_patient or _stays(archive) or monotonic_ns() > end_ns:
+            return False
+        if not is_told:
+            teller.say(f"callscope waits until another look at {clean(archive)} is over")
+            is_told = True
+        time.sleep(_PAUSE_SECONDS)
+    return True
+
+
+def _stays(archive: Path) -> bool:
+    """Whether who watches goes on doing so."""
+    other = lookout.load(archive)
+    return other is not None and not other.is_once and other.is_watching(now_ms=now_ms())
 
 
 class _Stopping:

@@ -26,6 +26,8 @@ class _State(msgspec.Struct):
     incidents: list[_Incident] = []
     seen: dict[str, msgspec.Raw] = {}
     """By rule that was looked at."""
+    files: dict[str, _State] = {}
+    """By file of rules; a version before had one state for all."""
 
 
 def firing(root: Path) -> dict[str, int]:
@@ -34,6 +36,8 @@ def firing(root: Path) -> dict[str, int]:
         state = msgspec.json.decode((root / STATE / NAME).read_bytes(), type=_State)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return {}
-    counts = Counter({clean(rule)[:_MOST]: 0 for rule in state.seen})
-    counts.update(clean(each.rule)[:_MOST] for each in state.incidents if each.state == _FIRING)
+    states = [state, *state.files.values()]
+    counts = Counter({clean(rule)[:_MOST]: 0 for each in states for rule in each.seen})
+    fired = (one for each in states for one in each.incidents if one.state == _FIRING)
+    counts.update(clean(one.rule)[:_MOST] for one in fired)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST])

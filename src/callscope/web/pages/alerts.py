@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from callscope.alerts import history
+from callscope.alerts import history, reading
 from callscope.alerts.incidents import Incident, Notice
 from callscope.alerts.lookout import Lookout
 from callscope.alerts.rule import DAY_MS, HOUR_MS, MINUTE_MS, Quiet, Rule, Rules, Target, Unit
@@ -35,8 +35,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     look: str
     words: str
     since_ms: int
+    file: str
+    """Of its rule; empty: there is one file alone."""
     told: int
     told_ms: int | None
+    missed: tuple[str, ...]
+    """Targets that do not have all that was told."""
+    is_missed: bool
+    """Whether these are all there are: nobody knows of it."""
     next_ms: int | None
     """When it is told again if it goes on; None: never."""
     link: str
@@ -76,6 +82,16 @@ class TargetLine(msgspec.Struct, frozen=True, kw_only=True):
     """When what failed is sent again; None: nothing waits."""
 
 
+class BookLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of rules."""
+
+    file: str
+    looked_ms: int | None
+    """When its rules were last looked at; None: never."""
+    rules: tuple[RuleLine, ...]
+    targets: tuple[TargetLine, ...]
+
+
 class Past(msgspec.Struct, frozen=True, kw_only=True):
     """An incident that was told of."""
 
@@ -106,8 +122,8 @@ class AlertsPage(msgspec.Struct, frozen=True, kw_only=True):
     is_left_out: bool
     troubles: tuple[str, ...]
     firing: tuple[Line, ...]
-    rules: tuple[RuleLine, ...]
-    targets: tuple[TargetLine, ...]
+    books: tuple[BookLine, ...]
+    """Those that can be read, the one that is watched first."""
     past: tuple[Past, ...]
     past_total: int
 
@@ -129,28 +145,29 @@ def show(request: Request) -> Response:
 def page_of(site: Site) -> AlertsPage:
     """The page as it is now."""
     now_ms, alerting = site.now_ms(), site.alerting
-    state, state_trouble = alerting.state()
-    rules, rules_trouble = alerting.rules()
+    books, state_trouble = alerting.books()
     notices, history_trouble = alerting.notices()
     now = alerting.lookout
     is_watching = now is not None and now.is_watching(now_ms=now_ms)
     said = () if now is None or not is_watching else now.problems
     troubles = (*said, *(each for each in (state_trouble, history_trouble) if each))
-    if rules_trouble and not any(rules_trouble in each for each in troubles):
-        troubles = (rules_trouble, *troubles)
+    wrong = [book.trouble for book in books if book.trouble]
+    wrong += (
+        words for book in books if book.rules is not None for words in reading.troubles(book.rules.rules).values()
+    )
+    troubles = (*(each for each in wrong if not any(each in one for one in troubles)), *troubles)
     last = {each.incident: each for each in notices}
     firing = alerting.firing()
     stories = history.stories(notices)
     return AlertsPage(
         rules_file=str(alerting.rules_file),
-        has_rules=rules is not None,
+        has_rules=any(book.rules is not None for book in books),
         lookout=now,
         is_watching=is_watching,
         is_left_out=alerting.is_left_out,
         troubles=troubles,
-        firing=tuple(_line(each, last.values()) for each in firing),
-        rules=() if rules is None else tuple(_rule(rule, rules, state) for rule in rules.rules),
-        targets=() if rules is None else tuple(_target(target, state) for target in rules.targets),
+        firing=tuple(_line(each, last.values(), is_alone=len(books) == 1) for each in firing),
+        books=tuple(_book(book.file, book.rules, book.state) for book in books if book.rules is not None),
         past=tuple(_past(story, firing) for story in stories[:MOST]),
         past_total=len(stories),
     )
@@ -217,9 +234,33 @@ def address(link: str) -> str:
     return link if link.startswith("/") and not link.startswith(("//", "/\\")) else ""
 
 
-def _line(firing: Firing, notices: Iterable[Notice]) -> Line:
+def _book(file: str, rules: Rules, state: State) -> BookLine:
+    return BookLine(
+        file=file,
+        looked_ms=state.looked_ms,
+        rules=tuple(_rule(rule, rules, state) for rule in rules.rules),
+        targets=tuple(_target(target, state) for target in rules.targets),
+    )
+
+
+def _is_of(notice: Notice, incident: Incident) -> bool:
+    return (notice.rule, notice.key, notice.since_ms) == (incident.rule, incident.key, incident.since_ms)
+
+
+def _missed(firing: Firing) -> tuple[str, ...]:
+    """Targets that did not get what was told of an incident, though it was tried."""
+    state = firing.book.state
+    tried = [(each.target, each.notice) for each in state.pending if each.error is not None]
+    tried += ((each.target, each.notice) for each in state.lost)
+    return tuple(dict.fromkeys(target for target, notice in tried if _is_of(notice, firing.incident)))
+
+
+def _line(firing: Firing, notices: Iterable[Notice], *, is_alone: bool) -> Line:
     each, rule = firing.incident, firing.rule
-    told = [one for one in notices if (one.rule, one.key, one.since_ms) == (each.rule, each.key, each.since_ms)]
+    told = [one for one in notices if _is_of(one, each)]
+    missed = _missed(firing)
+    rules = firing.book.rules
+    targets = set() if rule is None or rules is None else {target.name for target in rules.targets_of(rule)}
     severity = "not in the rules" if rule is None else rule.severity
     return Line(
         name=each.rule,
@@ -228,8 +269,11 @@ def _line(firing: Firing, notices: Iterable[Notice]) -> Line:
         look=_LOOKS.get(severity, "warn"),
         words=each.words,
         since_ms=each.since_ms,
+        file="" if is_alone else firing.book.file,
         told=each.told,
         told_ms=each.told_ms,
+        missed=missed,
+        is_missed=bool(missed) and targets <= set(missed),
         next_ms=_next_ms(rule, each),
         link=address(told[-1].link) if told else "",
         calls=_calls(told[-1]) if told else (),
