@@ -9,7 +9,7 @@ from callscope import logs
 from callscope.config import LOG_VARIABLES
 from callscope.errors import SettingError
 from callscope.logs import level
-from callscope.logs.settings import LogSettings, resolve
+from callscope.logs.settings import LogSettings, mistakes, resolve
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "logs.toml"
 
@@ -142,3 +142,16 @@ def test_the_example_is_what_the_defaults_are(tmp_path: Path) -> None:
 
     assert example == LogSettings(levels=example.levels)
     assert example.levels
+
+
+def test_all_mistakes_can_be_asked_for_without_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mistakes() == ()
+
+    monkeypatch.setenv("CALLSCOPE_LOGS", str(a_file(tmp_path, 'level = "info"\nlevle = 1\n')))
+    monkeypatch.setenv("CALLSCOPE_LOG_LEVEL", "chatty")
+    monkeypatch.setenv("CALLSCOPE_LOG_CONSOLE", "window")
+
+    raised, level_, console = mistakes()
+    assert f"raises this where a program calls it: {tmp_path}/logs.toml:2: there is no setting 'levle'" in raised
+    assert level_.endswith("INFO is used")
+    assert console.endswith("lines are shown")

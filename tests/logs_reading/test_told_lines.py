@@ -43,3 +43,12 @@ def test_a_stage_that_works_again_is_named_by_its_stage() -> None:
     line = told("error_recovered", stage="llm", data={"processor": "OpenAILLMService#0", "after_ms": 2000})
 
     assert (line.text, line.facts) == ("llm works again", (("stage", "llm"),))
+
+
+def test_a_line_without_facts_is_said_as_the_console_says_it() -> None:
+    assert told("call_started").text == "call started"
+    assert told("client_connected", stage="transport").text == "client connected: stage transport"
+
+
+def test_a_line_of_a_program_is_its_own_whatever_its_logger_is_called() -> None:
+    assert told("call_started", source={"file": "bot.py", "line": 4}).text == "call_started"

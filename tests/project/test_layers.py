@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "web": GROUND
     | OUTSIDE
     | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"}
-    | {"alerts", "exporters", "receivers", "interop"},
+    | {"alerts", "exporters", "receivers", "interop", "logs"},
     "cli": GROUND
     | OUTSIDE
     | {"config", "model", "timeline", "prices", "redaction", "query", "archive", "index", "report"}

@@ -8,6 +8,7 @@ import pytest
 from timeline_script import START, at
 
 from callscope.model.event import Event
+from callscope.model.turn import Turn
 from callscope.query.fields import CHOICES
 from callscope.timeline.outcome import decide
 from callscope.timeline.silence import SilenceWatch, with_silences
@@ -37,6 +38,15 @@ GREETED = [at(0, "client_connected"), *agent(500, 2000)]
 def told(*rows: Event, end_ms: int = 60_000) -> list[dict[str, Any]]:
     found = with_silences(rows, started_at_ms=START, ended_at_ms=START + end_ms)
     return [{**row.data, "at_ms": (row.ts_ms or 0) - START} for row in found if row.type == "silence"]
+
+
+def said(at_ms: int, role: str, text: str | None, *, length: int | None = None) -> Turn:
+    return Turn(ts_ms=START + at_ms, turn_index=0, role=role, text=text, text_length=length)
+
+
+def found_with(turns: list[Turn], *rows: Event, end_ms: int = 60_000) -> list[tuple[str, int]]:
+    timeline = summarise(START, START + end_ms, turns, rows)
+    return [(row.data["kind"], (row.ts_ms or 0) - START) for row in timeline.silences]
 
 
 def kinds(*rows: Event, end_ms: int = 60_000) -> list[str]:
@@ -92,6 +102,50 @@ def test_sounds_that_are_no_turn_need_no_answer() -> None:
     assert kinds(*conversation, *cough) == []
     noise = caller(5000, 5600, text=None)
     assert kinds(*conversation, *noise) == []
+
+
+@pytest.mark.parametrize("moment_ms", [2900, 3000, 3600, 9000])
+@pytest.mark.parametrize("words", [("Yes please", None), (None, 10)])
+def test_a_turn_with_text_is_words_where_no_recogniser_tells_any(
+    moment_ms: int, words: tuple[str | None, int | None]
+) -> None:
+    rows = [*GREETED, *caller(3000, 3600, text=None, turn=False), *agent(14_600, 16_000)]
+    turn = said(moment_ms, "user", words[0], length=words[1])
+
+    assert found_with([turn, said(14_600, "assistant", "Fine.")], *rows) == [("no_answer", 11_600)]
+    assert found_with([], *rows) == []
+
+
+@pytest.mark.parametrize("turn", [
+    said(3600, "user", None), said(3600, "user", " "), said(3600, "user", None, length=0),
+    said(1000, "user", "of what was answered"), said(3600, "assistant", "Well"), said(3600, "system", "noise"),
+])  # fmt: skip
+def test_a_sound_that_no_turn_with_text_tells_of_is_a_noise(turn: Turn) -> None:
+    rows = [*GREETED, *caller(3000, 3600, text=None, turn=False), *agent(14_600, 16_000)]
+
+    assert found_with([turn], *rows) == []
+
+
+def test_a_turn_that_is_told_late_belongs_to_what_was_answered() -> None:
+    watch = SilenceWatch(started_at_ms=START)
+    for row in [
+        *GREETED,
+        *caller(3000, 3600, text=None, turn=False),
+        *agent(4000, 6000),
+        at(7000, "user_started_speaking"),
+    ]:
+        watch.event(row)
+    watch.turn(said(3000, "user", "Yes please"))
+    watch.event(at(7300, "user_stopped_speaking"))
+
+    assert watch.advance(20_000) == []
+
+
+def test_an_answer_that_only_a_turn_tells_of_is_one() -> None:
+    rows = caller(3000, 3600, text=None, turn=False)
+
+    assert found_with([said(3600, "user", "Yes"), said(4000, "assistant", "Fine.")], *rows) == []
+    assert found_with([said(3600, "user", "Yes")], *rows) == [("never_spoke", 11_600)]
 
 
 def test_a_backchannel_while_the_agent_speaks_needs_no_answer() -> None:

@@ -136,6 +136,32 @@ def resolve(given: Mapping[str, Any], *, file: Path | None = None) -> LogSetting
         SettingError: an argument or a line of the file is wrong; says which, and what to write.
     """
     values = _of_file(file if file is not None else config.logs_file())
+    of_environment, problems = _of_environment()
+    values |= of_environment
+    for name, value in given.items():
+        if value is not None:
+            try:
+                values[name] = _UNDERSTAND[name](value)
+            except ValueError as error:
+                raise SettingError(f"{name} is {value!r}: {error}") from error
+    if "directory" not in values:
+        values["directory"] = _beside_calls(problems)
+    return LogSettings(**values, problems=tuple(problems))
+
+
+def mistakes() -> tuple[str, ...]:
+    """What is wrong in the file and the environment, each with what comes of it: for who asks before any call."""
+    found: list[str] = []
+    try:
+        _of_file(config.logs_file())
+    except SettingError as error:
+        found.append(f"`callscope.logs.configure()` raises this where a program calls it: {error}")
+    return (*found, *_of_environment()[1])
+
+
+def _of_environment() -> tuple[dict[str, Any], list[str]]:
+    """What variables say, and what of it was not understood."""
+    values: dict[str, Any] = {}
     problems: list[str] = []
     for name, (variable, raw) in config.log_variables().items():
         try:
@@ -146,15 +172,7 @@ def resolve(given: Mapping[str, Any], *, file: Path | None = None) -> LogSetting
                 say, instead = "it is left out", _understood(raw)[0]
             values[name] = instead
             problems.append(f"{variable}={raw!r} is not understood ({error}): {say}")
-    for name, value in given.items():
-        if value is not None:
-            try:
-                values[name] = _UNDERSTAND[name](value)
-            except ValueError as error:
-                raise SettingError(f"{name} is {value!r}: {error}") from error
-    if "directory" not in values:
-        values["directory"] = _beside_calls(problems)
-    return LogSettings(**values, problems=tuple(problems))
+    return values, problems
 
 
 def _beside_calls(problems: list[str]) -> Path | None:

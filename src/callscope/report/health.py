@@ -68,6 +68,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong with the user's prices file, so that calls are recorded without their cost."""
     unwatched: str | None
     """What is wrong with the user's budgets file, so that no budget is watched."""
+    mistakes: tuple[str, ...]
+    """What is wrong with other settings, each with what comes of it."""
     versions: dict[str, str | None]
     """None: not installed."""
     notes: tuple[str, ...] = ()
@@ -100,7 +102,13 @@ _NO_CALLS: Final = Survey(by_status={}, unclosed=0, lossy=())
 
 
 def examine(
-    root: Path | None, *, recording: bool, settings: Settings, now_ms: int, known: Survey | None = None
+    root: Path | None,
+    *,
+    recording: bool,
+    settings: Settings,
+    now_ms: int,
+    known: Survey | None = None,
+    mistakes: tuple[str, ...] = (),
 ) -> Health:
     """Look at everything.
 
@@ -110,6 +118,7 @@ def examine(
         settings: of the environment.
         now_ms: Unix milliseconds.
         known: what an index tells of the calls; None: each call's envelope is read.
+        mistakes: what is wrong with settings that are not among ``settings``, each with what comes of it.
 
     Raises:
         UnreadableError: a directory may not be listed.
@@ -135,6 +144,7 @@ def examine(
         settings=settings,
         unpriced=_mistake(settings.prices, read_book),
         unwatched=_mistake(settings.budgets, read_budgets),
+        mistakes=mistakes,
         versions=_versions(),
     )
     return msgspec.structs.replace(health, notes=tuple(_notes(health)), troubles=tuple(_troubles(health)))
@@ -262,6 +272,7 @@ def _troubles(health: Health) -> list[str]:
         troubles.append(f"Calls are recorded without their cost: {health.unpriced}.")
     if health.unwatched is not None:
         troubles.append(f"No budget is watched: {health.unwatched}.")
+    troubles += [each if each.endswith((".", "?")) else f"{each}." for each in health.mistakes]
     if health.writable is False:
         troubles.append(
             f"{health.root} cannot be written by this user ({health.obstacle}): nothing would be recorded. "

@@ -50,7 +50,7 @@ def shown(line: LogLine) -> ShownLine:
     event = line.event
     head, stack = exception_of(row)
     hidden = _NOT_SHOWN
-    if line.logger == _OF_CALLS and _is_told(row):
+    if line.logger == _OF_CALLS and _is_told(line, row):
         event, head = sentence.of(event, _told(row)), ""
         hidden += ("data",) if line.event in sentence.WITH_SERVICE else ("data", "stage", "provider")
     facts = facts_of({key: value for key, value in row.items() if key not in hidden})
@@ -102,8 +102,10 @@ def of_call(call: Call, **more: Any) -> LogQuery:
     return LogQuery(call_id=call.call_id, since_ms=since_ms, until_ms=until_ms, **more)
 
 
-def _is_told(row: dict[str, Any]) -> bool:
-    return any(isinstance(row.get(part), dict) for part in ("data", "exception"))
+def _is_told(line: LogLine, row: dict[str, Any]) -> bool:
+    """Whether the recorder told it: facts that it does not have are left out, and a program's line has a source."""
+    has_facts = any(isinstance(row.get(part), dict) for part in ("data", "exception"))
+    return has_facts or ("source" not in row and not line.is_torn)
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ that grows with the call. Read this before a change:
 - A sound of the caller that was no turn, in which no word was recognised, or that was shorter than `LEAST_SPEECH_MS` in
   a call that recognises words, is a noise: nobody has to answer it.
 - Where nobody reports what is heard (a call of turns alone), nothing is said.
+- A caller's turn with text is words, in a call whose recogniser tells none by events. It belongs to what was heard of
+  the caller since the agent was heard last, or else to what is answered: it is no word then.
 - After the caller has left, nothing is missing.
 """
 
@@ -32,14 +34,17 @@ from callscope.timeline.silence_words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from callscope.model.call import Call
+    from callscope.model.turn import Turn
 
 LIMIT_MS: Final = 8000
 """How long a silence lasts before it is told, where nobody has set it."""
 LEAST_SPEECH_MS: Final = 1000
 """Speech, in sum, in which a word should have been recognised."""
+EARLY_MS: Final = 250
+"""A turn's own moment may lie this much before that of its sound."""
 _LONG_SPEECH_MS: Final = 30_000
 _LIMITS_OF_SPEECH: Final = 3
 _MOST_TOOLS: Final = 64
@@ -59,7 +64,12 @@ def is_watched(call: Call) -> bool:
 
 
 def with_silences(
-    rows: Iterable[Event], *, started_at_ms: int | None, ended_at_ms: int | None, reports_sound: bool = False
+    rows: Iterable[Event],
+    *,
+    started_at_ms: int | None,
+    ended_at_ms: int | None,
+    reports_sound: bool = False,
+    turns: Sequence[Turn] = (),
 ) -> list[Event]:
     """The events of a call that nobody watched, with those of its silences, each before what ended it.
 
@@ -68,22 +78,32 @@ def with_silences(
         started_at_ms: Unix milliseconds, as the next; None when unknown.
         ended_at_ms: of a call that goes on: None, and what is missing now is not told.
         reports_sound: what is heard in it is reported, by a framework.
+        turns: of the call; each is taken at its moment.
     """
     watch = SilenceWatch(started_at_ms=started_at_ms, reports_sound=reports_sound)
+    said = sorted((each for each in turns if each.ts_ms is not None), key=_due_ms, reverse=True)
     found: list[Event] = []
     for row in rows:
         if row.type == SILENCE:
             return list(rows)
+        while said and row.ts_ms is not None and _due_ms(said[-1]) < row.ts_ms:
+            watch.turn(said.pop())
         silences = watch.event(row)
         if silences:
             found += map(event_of, silences)
         found.append(row)
+    for each in reversed(said):
+        watch.turn(each)
     return found if ended_at_ms is None else [*found, *map(event_of, watch.finish(ended_at_ms))]
 
 
 def event_of(silence: Silence) -> Event:
     """The event that tells of a silence."""
     return Event(ts_ms=silence.at_ms, type=SILENCE, data=silence.data)
+
+
+def _due_ms(turn: Turn) -> int:
+    return (turn.ts_ms or 0) + EARLY_MS
 
 
 class _Synthesis:
@@ -120,6 +140,7 @@ class SilenceWatch:
         self._speech_ms = 0  # since the agent was heard last, or a word was recognised
         self._words = self._turn_closed = False  # since the agent was heard last
         self._wait_from_ms: int | None = None
+        self._asked_from_ms: int | None = None  # the caller's first sound since the agent was heard last
         self._told_wait = self._told_words = False
         # The agent
         self._agent_edges = self._spoke = self._generated = False
@@ -153,6 +174,17 @@ class SilenceWatch:
             return []
         found, self._found = self._found, []
         return found
+
+    def turn(self, turn: Turn) -> None:
+        """Take a turn, once the events before it were taken: who tells no words by events tells them so."""
+        if self._was_recognised or turn.ts_ms is None:
+            return
+        if turn.role == "user":
+            asked_ms, has_words = self._asked_from_ms, turn.text_length if turn.text is None else turn.text.strip()
+            if has_words and asked_ms is not None and turn.ts_ms >= asked_ms - EARLY_MS:
+                self._words = True
+        elif turn.role == "assistant" and not self._agent_edges:
+            self._words = False  # nobody tells when the answer is heard
 
     def advance(self, by_ms: int) -> list[Silence]:
         """Say what is missing when nothing has happened for that long since the last event."""
@@ -264,6 +296,8 @@ class SilenceWatch:
         self._barked = False
         self._speech_from_ms = ts_ms
         self._wait_from_ms = None
+        if self._asked_from_ms is None:
+            self._asked_from_ms = ts_ms
 
     def _user_stopped(self, ts_ms: int, _data: Mapping[str, Any]) -> None:
         self._caller_edges = self.reports_sound = True
@@ -349,6 +383,7 @@ class SilenceWatch:
 
     def _no_longer_waits(self) -> None:
         self._wait_from_ms = None
+        self._asked_from_ms = self._speech_from_ms
         self._words = self._turn_closed = self._told_wait = self._told_words = False
         self._speech_ms = 0
 

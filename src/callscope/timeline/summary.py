@@ -176,6 +176,7 @@ def fold_whole(
             reports_sound=call is not None
             and call.callscope.get("framework") is not None
             and call.provider_mode != TEXT_MODE,
+            turns=turns,
         )
     fold = Fold(started_at_ms=call_started_at_ms)
     fold.feed(events)

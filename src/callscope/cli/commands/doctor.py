@@ -18,6 +18,7 @@ from callscope.clock import now_ms
 from callscope.report import figures
 from callscope.report.health import Health, examine
 from callscope.report.safe_text import clean
+from callscope.web.mistakes import mistakes
 
 
 @click.command("doctor")
@@ -34,9 +35,11 @@ def command(ctx: click.Context, *, root: str | None, as_json: bool) -> None:
     if root is not None and archive is not None:
         listing.require_root(archive)
     now = now_ms()
-    health = examine(archive, recording=own is not None, settings=config.load(), now_ms=now)
+    rules_file = config.alerts_file()
+    wrong = mistakes(rules_file)
+    health = examine(archive, recording=own is not None, settings=config.load(), now_ms=now, mistakes=wrong)
     if archive is not None and health.exists:
-        alerting = standing.troubles(archive, rules_file=config.alerts_file(), now_ms=now)
+        alerting = standing.troubles(archive, rules_file=rules_file, now_ms=now)
         health = msgspec.structs.replace(health, troubles=(*health.troubles, *alerting))
     if as_json:
         screen.print_json(document(health))

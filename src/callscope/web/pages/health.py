@@ -23,6 +23,7 @@ from callscope.query.query import CallQuery, Term
 from callscope.report.health import Health, Survey, examine, renewed
 from callscope.web.background import Told
 from callscope.web.disk_use import DiskUse, disk_use
+from callscope.web.mistakes import mistakes
 from callscope.web.refresher import Progress
 from callscope.web.rows import rows
 from callscope.web.site import Site
@@ -170,7 +171,14 @@ def _health(site: Site) -> Health:
             lossy=tuple(read_envelope(site.root / CALLS / call.path, now_ms=site.now_ms()) for call in lossy),
         )
     recording = config.resolve_log_root() is not None
-    return examine(site.root, recording=recording, settings=config.load(), now_ms=site.now_ms(), known=known)
+    return examine(
+        site.root,
+        recording=recording,
+        settings=config.load(),
+        now_ms=site.now_ms(),
+        known=known,
+        mistakes=mistakes(site.alerting.rules_file),
+    )
 
 
 def _counted(index: Index) -> tuple[dict[str, int], int]:
