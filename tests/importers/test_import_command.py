@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from whole_calls import SETTINGS
 
+from callscope.archive.reader import read_envelope
 from callscope.archive.repair import repair
+from callscope.archive.spend import call_spend
 from callscope.archive.verify import verify
+from callscope.importers.base import formats
 from callscope.importers.base.run import Summary
 from callscope.importers.base.run import run as keep_all
 from callscope.recorder.keeper import Keeper
@@ -145,7 +148,47 @@ def test_patter_trees_are_found_from_any_directory_in_or_above_them(tmp_path: Pa
         told = imported(tmp_path / "root", "patter", tree / place)
         assert (told.new, told.unchanged) == (int(not number), int(bool(number)))
     (error,) = imported(tmp_path / "root", "patter", tmp_path / "nothing").errors
+    assert error == f"{tmp_path}/nothing cannot be read (No such file or directory)"
+    (tmp_path / "nothing").mkdir()
+    (error,) = imported(tmp_path / "root", "patter", tmp_path / "nothing").errors
     assert error.startswith(f"{tmp_path}/nothing holds no call")
+
+
+@pytest.mark.parametrize("form", [name for name in formats.names() if name != "patter"])
+@pytest.mark.parametrize("content", ["", " \n", "[]", " [ ]\n", "{}"])
+def test_a_file_that_holds_nothing_is_an_error_that_names_it(tmp_path: Path, form: str, content: str) -> None:
+    given = tmp_path / "given.json"
+    given.write_text(content)
+
+    told = imported(tmp_path / "root", form, given)
+
+    assert (told.calls, told.passed_over) == (0, 0)
+    (error,) = told.errors
+    assert error == f"{given} is empty: it holds no call"
+
+
+def test_traces_of_no_call_are_an_error_that_names_the_file(tmp_path: Path) -> None:
+    given = tmp_path / "given.json"
+    given.write_text('{"resourceSpans": []}')
+
+    assert imported(tmp_path / "root", "otlp", given).errors == [f"{given} holds nothing that is a call"]
+
+
+@pytest.mark.parametrize("form", ["patter", "jsonl"])
+def test_a_call_that_nobody_knows_the_end_of_has_no_length_and_no_price(tmp_path: Path, form: str) -> None:
+    about = {"call_id": "CA1", "started_at": "2026-11-21T09:30:12.000Z", "telephony_provider": "twilio"}
+    given = tmp_path / "CA1" / "metadata.json"
+    given.parent.mkdir()
+    given.write_text(json.dumps({**about, "status": "in_progress"}))
+    place = given.parent if form == "patter" else given
+    first, second = (imported(tmp_path / "root", form, place) for _ in range(2))
+
+    assert (first.new, second.unchanged) == (1, 1)
+    (call,) = calls(tmp_path / "root")
+    metadata = json.loads((call / "metadata.json").read_bytes())
+    assert (metadata["ended_at"], metadata["duration_ms"], metadata["status"]) == (None, None, "abandoned")
+    assert call_spend(read_envelope(call, now_ms=NOW_MS), started_at_ms=0).cost.status == "unpriced"
+    assert [check.problems for check in verify(tmp_path / "root", now_ms=NOW_MS)] == [()]
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,20 @@ import json
 import random
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
+from callscope.adapters.livekit.identity import job_facts
 from callscope.interop import calls, livekit_upload, spans
 from callscope.interop.livekit_report import ORIGINAL
-from callscope.interop.spans import LogRecord, Record, Span
+from callscope.interop.spans import LogRecord, Record, Span, SpanEvent
 from callscope.model.call import ABANDONED
 from callscope.model.event import Event
 from callscope.model.whole import WholeCall, WholeTurn
+from callscope.timeline.summary import summarise
 
 SESSIONS = Path(__file__).parent / "sessions"
 MAIN_TRACE = "93b0cd5257df5f51d835db165d737bdf"
@@ -106,10 +109,11 @@ def test_a_tools_result_is_the_reports_and_its_failure_that_of_the_log() -> None
     tool = next(each for each in held if each.attributes.get("gen_ai.tool.name") == "call_driver")
     line = LogRecord(
         at_ns=tool.end_ns - 1_000_000,
-        body="exception in a tool",
+        body="exception occurred while executing tool",
         severity=17,
         attributes={
             "room_id": summary("tools")["room_id"],
+            "function": "call_driver",
             "exception.type": "RuntimeError",
             "exception.message": "the driver's phone is off",
         },
@@ -120,6 +124,57 @@ def test_a_tools_result_is_the_reports_and_its_failure_that_of_the_log() -> None
     results = facts(merged, "tool_result")
     assert results[0]["result"] == {"number": "4711", "places": ["Berlin", "Hamburg"], "late": False}
     assert (results[1]["outcome"], results[1]["message"]) == ("failed", "the driver's phone is off")
+    alone = told([*traces("tools"), line])
+    assert facts(alone, "tool_result")[1]["message"] == "the driver's phone is off"
+    # The adapter and the report tell it as what the tool gave, and as no error of the call.
+    assert facts(merged, "error") == facts(alone, "error") == []
+
+
+def test_an_exception_in_a_tools_span_is_what_the_tool_gave() -> None:
+    raised = SpanEvent(name="exception", at_ns=1, attributes={"exception.message": "the driver's phone is off"})
+
+    def raising(each: Record) -> Record:
+        is_it = isinstance(each, Span) and each.attributes.get("gen_ai.tool.name") == "call_driver"
+        return msgspec.structs.replace(each, events=(raised,), status=2) if is_it else each
+
+    call = told([raising(each) for each in traces("tools")])
+    assert facts(call, "tool_result")[1]["message"] == "the driver's phone is off"
+    assert facts(call, "error") == []
+
+
+def test_the_recogniser_is_not_blamed_for_the_silence_that_the_vad_waits_for() -> None:
+    report: Record = upload(summary("tools"))
+    tellings: list[list[Record]] = [traces("tools"), [*traces("tools"), report], [report]]
+    for records in tellings:
+        call = told(records)
+        transcripts = facts(call, "transcript")
+        assert [data["text"] for data in transcripts] == ["Where is my parcel?", "Please call the driver."]
+        assert not any(name in data for data in transcripts for name in ("provider", "model"))
+        events = [row for row in call.rows if isinstance(row, Event)]
+        exchanges = summarise(call.started_at_ms, call.ended_at_ms, (), events).exchanges
+        parts = [part for each in exchanges for part in each.parts if part.stage == "transcription"]
+        assert [part.owner for part in parts] == ["", ""]
+        assert [part.duration_ms for part in parts] == pytest.approx([271, 305], abs=1)
+        assert {data["model"] for data in facts(call, "usage") if data["service"] == "stt"} == {
+            "gpt-4o-mini-transcribe"
+        }
+
+
+@pytest.mark.parametrize(("agent_name", "label"), [("parcels", "parcels"), ("", None)])
+def test_an_agent_is_called_by_its_jobs_name_in_whatever_way_its_session_is_told(
+    agent_name: str, label: str | None
+) -> None:
+    def of(each: Record) -> Record:
+        attributes = {name: agent_name if name == "lk.agent_name" else value for name, value in each.attributes.items()}
+        return msgspec.structs.replace(each, attributes=attributes)
+
+    document = {**summary("tools"), "agent_name": agent_name}
+    spans = [of(each) for each in traces("tools")]
+    job = SimpleNamespace(id="job", agent_name=agent_name, room=SimpleNamespace(sid="RM_1", name="tools"))
+    _, labels = job_facts(SimpleNamespace(job=job))
+    tellings = [told(spans), told([upload(document)]), told([*spans, upload(document)])]
+    assert [each.fields["labels"].get("agent") for each in tellings] == [label] * 3
+    assert labels.get("agent") == label
 
 
 def test_the_end_is_the_jobs_own_reason() -> None:

@@ -206,6 +206,7 @@ def test_the_three_tell_the_same_tools(ways: dict[str, Ways]) -> None:
         found, called = facts(record, "tool_result")
         assert found["result"] == {"number": "4711", "places": ["Berlin", "Hamburg"], "late": False}
         assert (called["outcome"], called["message"]) == ("failed", "the driver's phone is off")
+        assert facts(record, "error") == []  # what a tool gives is no error of the call
 
 
 @pytest.mark.parametrize("story", STORIES)

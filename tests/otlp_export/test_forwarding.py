@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,52 @@ def test_earlier_calls_are_sent_when_asked_for(archive: Path) -> None:
             assert sent(forward) == []
         with forwarder(archive, there, since_ms=NOW_MS - 60 * DAY_MS) as forward:
             assert ("oldest", "sent") in sent(forward)
+
+
+def test_earlier_calls_that_were_sent_are_not_sent_again_at_the_next_start(tmp_path: Path) -> None:
+    for day in range(14, 22):
+        write(tmp_path, f"c{day}", day=f"2026/11/{day}")
+    week_ms = NOW_MS - 6 * DAY_MS - 2 * 3_600_000
+    with collector() as there:
+        with forwarder(tmp_path, there, since_ms=week_ms) as forward:
+            assert sent(forward) == [(f"c{day}", "sent") for day in range(15, 22)]
+        for since_ms in (week_ms, week_ms + 2 * DAY_MS, None, week_ms):
+            with forwarder(tmp_path, there, since_ms=since_ms) as forward:
+                assert sent(forward) == []
+        with forwarder(tmp_path, there, since_ms=week_ms - DAY_MS) as forward:
+            assert sent(forward) == [("c14", "sent")]
+
+
+@pytest.mark.parametrize("days", [0, 9])
+def test_calls_that_were_passed_over_are_sent_when_they_are_asked_for(archive: Path, days: int) -> None:
+    write(archive, "older", day="2026/11/18")
+    with collector() as there:
+        with forwarder(archive, there) as forward:
+            assert sent(forward) == []
+        later_ms = NOW_MS + days * DAY_MS
+        with forwarder(archive, there, now_ms=later_ms) as forward:
+            assert sent(forward, now_ms=later_ms) == []
+        with forwarder(archive, there, now_ms=later_ms, since_ms=NOW_MS - 5 * DAY_MS) as forward:
+            assert sent(forward, now_ms=later_ms) == [("older", "sent"), ("before", "sent")]
+        with forwarder(archive, there, now_ms=later_ms, since_ms=NOW_MS - 5 * DAY_MS) as forward:
+            assert sent(forward, now_ms=later_ms) == []
+
+
+def test_calls_of_the_first_day_that_began_too_early_are_not_sent_and_what_has_gone_holds_nothing_up(
+    tmp_path: Path,
+) -> None:
+    early, late = (
+        write(tmp_path, name, day="2026/11/15", started_at=f"2026-11-15T{name[1:]}:00:00Z") for name in ("h08", "h20")
+    )
+    noon_ms = NOW_MS - 6 * DAY_MS + 2 * 3_600_000
+    with collector() as there:
+        with forwarder(tmp_path, there, since_ms=noon_ms) as forward:
+            assert sent(forward) == [("h20", "sent")]
+        shutil.rmtree(early)
+        with forwarder(tmp_path, there, since_ms=noon_ms - DAY_MS) as forward:
+            assert sent(forward) == []
+            assert forward.waiting == 0
+    assert late.is_dir()
 
 
 def test_a_call_waits_on_the_disk_while_the_collector_is_away(archive: Path) -> None:

@@ -241,6 +241,23 @@ def test_the_cost_of_an_exchange_stands_once() -> None:
     assert named(trace(), "invoke_agent").attributes["callscope.cost.total_usd"] == 0.5
 
 
+def costs_of(spans: tuple[Span, ...]) -> dict[str, float]:
+    return {span.name: span.attributes[gen_ai.OI_COST] for span in spans if gen_ai.OI_COST in span.attributes}
+
+
+def test_what_a_call_cost_outside_its_exchanges_stands_at_the_call() -> None:
+    used = (at(9000, "usage", service="llm", provider="openai", model="m", input_tokens=100),)
+    assert costs_of(trace(used, (), of=call(cost={"total": 0.5, "llm": 0.3}), openinference=True)) == {
+        "invoke_workflow": 0.3
+    }
+    assert costs_of(trace(of=call(cost={"total": 1.0, "llm": 0.45}), openinference=True)) == {
+        "invoke_workflow": pytest.approx(0.2),
+        "invoke_agent": 0.25,
+    }
+    assert "invoke_workflow" not in costs_of(trace(of=call(cost={"total": 1.0, "llm": 0.25}), openinference=True))
+    assert costs_of(trace((), (), of=call(cost=None), openinference=True)) == {}
+
+
 def test_every_row_is_told_once_and_in_order() -> None:
     spans = trace(content=True)
     rows = sorted(

@@ -82,14 +82,15 @@ def test_protobuf_is_answered_in_protobuf(client: TestClient, root: Path) -> Non
     client.__enter__()
 
 
-def test_a_span_that_cannot_be_taken_is_named_and_the_others_are_taken(client: TestClient) -> None:
+@pytest.mark.parametrize("bad", [{"traceId": "not an id"}, "notaspan", None, ["a"]])
+def test_a_span_that_cannot_be_taken_is_named_and_the_others_are_taken(client: TestClient, bad: Any) -> None:
     document = json.loads(CALL)
-    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"] = "not an id"
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"].append(bad)
     answer = client.post("/v1/traces", json=document)
 
     assert answer.status_code == 200
     assert answer.json()["partialSuccess"]["rejectedSpans"] == "1"
-    assert "traceId" in answer.json()["partialSuccess"]["errorMessage"]
+    assert "resourceSpans[0].scopeSpans[0].spans[1]" in answer.json()["partialSuccess"]["errorMessage"]
 
 
 def test_partial_success_in_protobuf_is_read_by_the_published_classes() -> None:

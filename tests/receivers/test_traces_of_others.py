@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from sent_traces import SETTINGS, as_json, events, small_call, span, told, turns
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from sent_traces import FIXTURES, SETTINGS, as_json, events, small_call, span, told, turns
 
 from callscope.archive.reader import read_call
 from callscope.errors import UnreadableError
 from callscope.importers import otlp
 from callscope.importers.base.original import Original
+from callscope.importers.base.run import run
 from callscope.interop import calls
 from callscope.interop.spans import encode
 from callscope.interop.trace import TraceOptions, trace_of
@@ -54,7 +56,8 @@ def test_a_turn_of_the_conventions_is_two_turns_of_a_call() -> None:
     assert [(turn.role, turn.text) for turn in turns(call)] == [("user", "Are you open?"), ("assistant", "Until six.")]
     (usage,) = events(call, "usage")
     assert usage.data == {
-        "service": "llm", "provider": "azure", "model": "m", "input_tokens": 9, "cache_creation_input_tokens": 4
+        "service": "llm", "provider": "azure", "model": "m", "input_tokens": 9, "cache_creation_input_tokens": 4,
+        "request_id": next(each.span_id for each in conversation() if each.name == "chat m"),
     }  # fmt: skip
     assert events(call, "llm_first_token")[0].data["ttft_ms"] == 500
     assert events(call, "tool_result")[0].data["outcome"] == "failed"
@@ -190,3 +193,76 @@ def test_one_span_that_cannot_be_taken_keeps_the_others_in() -> None:
     content = as_json(*small_call()) + b"\n" + NO_ID
     (call,) = otlp.translate(Original(place="traces.jsonl", name="traces.jsonl", content=content))
     assert call.call_id == "C1"
+
+
+def with_bad_spans(*bad: Any) -> bytes:
+    """The request of a small call whose first span has others beside it."""
+    document = json.loads(as_json(*small_call()))
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"] += bad
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(("bad", "said"), [({"traceId": "zz"}, "no traceId"), ("notaspan", "is no object")])
+@pytest.mark.parametrize("are_lines", [True, False])
+def test_a_span_of_a_file_that_cannot_be_taken_is_told_and_kept(
+    tmp_path: Path, bad: Any, said: str, *, are_lines: bool
+) -> None:
+    content = with_bad_spans(bad, {"spanId": "b"})
+    place = tmp_path / "sent.jsonl"
+    place.write_bytes(as_json(*small_call("b", "C2")) + b"\n" + content + b"\n" if are_lines else content)
+    with Keeper(tmp_path / "calls", SETTINGS) as keeper:
+        summary, again = (run("otlp", [str(place)], keeper=keeper) for _ in range(2))
+
+    (what,) = summary.not_understood
+    where = "sent.jsonl:2" if are_lines else "sent.jsonl"
+    first = f"{where}: resourceSpans[0].scopeSpans[0].spans[1]"
+    assert what.startswith(f"records of sent.jsonl that cannot be taken, the first: {first}")
+    assert said in what
+    assert summary.not_understood == again.not_understood == {what: 2}
+    assert (summary.errors, summary.new, again.unchanged) == ([], 1 + are_lines, 1 + are_lines)
+    (kept,) = (tmp_path / "calls").rglob("left_out.jsonl")
+    assert [json.loads(each) for each in kept.read_text().splitlines()] == [bad, {"spanId": "b"}]
+
+
+def test_a_span_of_a_protobuf_file_that_cannot_be_taken_is_told_and_kept() -> None:
+    request = ExportTraceServiceRequest.FromString((FIXTURES / "livekit-1.8-typed.pb").read_bytes())
+    request.resource_spans[0].scope_spans[0].spans.add(name="nobody's", trace_id=b"short")
+    place = len(request.resource_spans[0].scope_spans[0].spans) - 1
+    original = Original(place="a.pb", name="a.pb", content=request.SerializeToString())
+
+    (call,) = otlp.translate(original)
+
+    (what,) = (name for name in call.source["not_understood"] if name.startswith("records"))
+    assert what == (
+        "records of a.pb that cannot be taken, the first: "
+        f"resource_spans[0].scope_spans[0].spans[{place}]: a span has no trace id of 16 or no span id of 8 bytes"
+    )
+    assert json.loads(call.originals["left_out.jsonl"])["name"] == "nobody's"
+
+
+def test_a_file_of_no_call_does_not_hide_what_cannot_be_taken() -> None:
+    document = json.loads(as_json(span("GET /", 0, 1)))
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"].append("notaspan")
+    original = Original(place="a.json", name="a.json", content=json.dumps(document).encode())
+
+    with pytest.raises(UnreadableError, match=r"a\.json holds nothing .* 1 of its records .*spans\[1\] is no object"):
+        otlp.translate(original)
+
+
+def test_two_requests_of_openinferences_traces_have_their_own_tokens_when_they_are_exported(tmp_path: Path) -> None:
+    def request(start_s: float, tokens: int) -> Any:
+        told = {
+            "openinference.span.kind": "LLM", "session.id": "S1", "llm.model_name": "m",
+            "llm.token_count.prompt": tokens, "llm.token_count.completion": 1,
+        }  # fmt: skip
+        return span("ChatCompletion", start_s, start_s + 0.5, told, parent_id=turn.span_id)
+
+    turn = span("turn", 0, 4, {"openinference.span.kind": "AGENT", "session.id": "S1", "input.value": "Open?"})
+    with Keeper(tmp_path, SETTINGS) as keeper:
+        kept = keeper.put(told([turn, request(1, 100), request(2, 200)], is_silent=True))
+    record = read_call(kept.path, now_ms=NOW_MS)
+    spans = trace_of(record.call, record.turns, record.events, TraceOptions(openinference=True))
+
+    requests = [each.attributes for each in spans if each.attributes.get("openinference.span.kind") == "LLM"]
+    assert [each["llm.token_count.prompt"] for each in requests] == [100, 200]
+    assert [each["llm.token_count.total"] for each in requests] == [101, 201]

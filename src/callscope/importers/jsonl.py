@@ -19,7 +19,7 @@ from callscope.model import wire
 from callscope.model.call import ABANDONED
 from callscope.model.event import Event
 from callscope.model.turn import Turn
-from callscope.model.whole import WholeCall, WholeTurn
+from callscope.model.whole import UNKNOWN_LENGTH, WholeCall, WholeTurn
 
 HELP: Final = "Lines of JSON of your own making: calls, turns and events, as docs/import.md has it."
 UNIT: Final = "file"
@@ -102,6 +102,8 @@ class _Lines:
             computed.append("ended_at")
             length_ms = number(about.get("duration_ms"))
             ended_at_ms = max([started_at_ms + round(length_ms or 0), *moments])
+            if ended_at_ms == started_at_ms and length_ms is None:
+                about["duration_ms"] = UNKNOWN_LENGTH
         for name in sorted(about.keys() - _CALL_KEYS):
             self._unknown.add(f"key {name}")
         return WholeCall(
@@ -120,7 +122,7 @@ class _Lines:
 
     def _end(self) -> dict[str, Any]:
         about = self._about
-        status = text(about.get("status"))
+        status, length_ms = text(about.get("status")), about.get("duration_ms")
         if status is not None and status_of(status) is None:
             self._unknown.add(f"status {status}")
         if status is not None and status_of(status) == "in_progress":
@@ -129,7 +131,7 @@ class _Lines:
             status=status,
             error=text(about.get("error")),
             reason=text(about.get("reason")) or text(about.get("end_reason")),
-            duration_ms=number(about.get("duration_ms")),
+            duration_ms=UNKNOWN_LENGTH if length_ms == UNKNOWN_LENGTH else number(length_ms),
             cost=mapping(about.get("cost")) or None,
             latency=mapping(about.get("latency")) or None,
             recording_path=text(about.get("recording_path")),

@@ -2,12 +2,14 @@
 
 A file holds one request (JSON, as a collector's file exporter writes it, or protobuf), requests as lines of JSON, or
 the lines of a call's ``source/spans.jsonl``. Nothing more comes of a file: a call whose end is not in it ends with its
-last span. See docs/otlp.md.
+last span. Records that cannot be taken are told with the file's first call, and kept beside it. See docs/otlp.md.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+import msgspec
 
 from callscope.errors import UnreadableError
 from callscope.importers.base.original import Original
@@ -19,6 +21,8 @@ from callscope.model.whole import WholeCall
 
 HELP: Final = "OpenTelemetry traces: OTLP as JSON, lines of JSON or protobuf."
 UNIT: Final = "file"
+LEFT_OUT: Final = "left_out.jsonl"
+"""Of a call's ``source/``: records of its file that could not be taken, one a line."""
 _SIGNALS: Final[dict[str, Signal]] = {"resourceSpans": "traces", "resourceMetrics": "metrics", "resourceLogs": "logs"}
 
 
@@ -31,10 +35,25 @@ def translate(original: Original) -> list[WholeCall]:
     content = original.content
     start = content.lstrip()[:1]
     decoded = _protobuf(original) if start not in {b"{", b"["} else _json(original, content)
-    if decoded.rejected and not decoded.records:
-        raise original.unreadable(f"holds nothing that can be taken: {decoded.why}")
     told = (calls.tell(each) for each in calls.gathered(decoded.records, is_silent=True))
-    return [call for call in told if call is not None]
+    found = [call for call in told if call is not None]
+    if not decoded.rejected:
+        return found
+    why = f"{decoded.rejected} of its records cannot be taken, the first: {decoded.why}"
+    if not found:
+        raise original.unreadable(f"holds nothing that can be taken: {why}")
+    return [_with_left_out(found[0], decoded, original.name), *found[1:]]
+
+
+def _with_left_out(call: WholeCall, decoded: Decoded, name: str) -> WholeCall:
+    """A call that tells what of its file could not be taken; nobody knows of which call of the file it was."""
+    what = f"records of {name} that cannot be taken, the first: {decoded.why}"
+    kept = {LEFT_OUT: b"".join(wire.encode(each) + b"\n" for each in decoded.left_out)} if decoded.left_out else {}
+    return msgspec.structs.replace(
+        call,
+        source={**call.source, "not_understood": {**call.source.get("not_understood", {}), what: decoded.rejected}},
+        originals={**call.originals, **kept},
+    )
 
 
 def _protobuf(original: Original) -> Decoded:
@@ -74,9 +93,7 @@ def _take(decoded: Decoded, document: Any, where: str) -> None:
                     part = from_json.decode(signal, wire.encode(document))
                 except UnreadableError as error:
                     raise UnreadableError(f"{where}: {error}") from error
-                decoded.records += part.records
-                decoded.rejected += part.rejected
-                decoded.why = decoded.why or part.why
+                decoded.add(part, where=where.rpartition("/")[2])
                 return
         if "is" in document:
             try:

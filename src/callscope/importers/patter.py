@@ -6,6 +6,8 @@ privacy policy. Files are read as `callscope.archive` reads them, with all that 
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +21,7 @@ from callscope.importers.base.shapes import known
 from callscope.model.call import ABANDONED, IN_PROGRESS, Call
 from callscope.model.event import Event
 from callscope.model.turn import Turn
-from callscope.model.whole import WholeCall, WholeTurn
+from callscope.model.whole import UNKNOWN_LENGTH, WholeCall, WholeTurn
 
 HELP: Final = "A tree of call logs: Patter's (Python, TypeScript), or another archive of callscope."
 _FORMAT: Final = "patter.call"
@@ -38,7 +40,9 @@ def originals(path: Path) -> Iterator[Original | UnreadableError]:
             yield UnreadableError(f"{directory}/{unreadable[0]}")
         elif held:
             yield Original(place=str(directory), name=directory.name, files=held, directory=directory)
-    if not found:
+    if not path.exists():
+        yield UnreadableError(f"{path} cannot be read ({os.strerror(errno.ENOENT)})")
+    elif not found:
         yield UnreadableError(f"{path} holds no call: nowhere in it or below is a {METADATA} or {TRANSCRIPT}")
 
 
@@ -66,7 +70,7 @@ def translate(original: Original) -> list[WholeCall]:
     ended_at_ms = call.ended_at_ms
     if ended_at_ms is None:
         computed.append("ended_at")
-        ended_at_ms = max([started_at_ms, *moments])
+        ended_at_ms = max([started_at_ms + round(call.duration_ms or 0), *moments])
     count = len(problems) + more + yet_more
     source: dict[str, Any] = {"format": _FORMAT, "id": f"{call.call_id} {started_at_ms}", "computed": computed}
     source |= {"version": call.schema_version} | ({"not_understood": {"what a file holds": count}} if count else {})
@@ -79,7 +83,7 @@ def translate(original: Original) -> list[WholeCall]:
             ended_at_ms=max(started_at_ms, ended_at_ms),
             fields=_fields(call),
             rows=tuple(_in_order(turns, events, started_at_ms)),
-            end=_end(call),
+            end=_end(call, is_length_known=ended_at_ms > started_at_ms or call.ended_at_ms is not None),
             source=source,
             originals=original.files,
             sound=recording if has_sound else None,
@@ -122,7 +126,7 @@ def _fields(call: Call) -> dict[str, Any]:
     }
 
 
-def _end(call: Call) -> dict[str, Any]:
+def _end(call: Call, *, is_length_known: bool) -> dict[str, Any]:
     """How it ended; what a process left that died is nobody's any more."""
     # What our own recorder priced is priced anew from its usage; what others computed is theirs, and stays.
     theirs = "cost_lines" not in call.callscope
@@ -130,7 +134,7 @@ def _end(call: Call) -> dict[str, Any]:
         status=ABANDONED if call.status == IN_PROGRESS else call.status,
         error=call.error,
         reason=call.end_reason,
-        duration_ms=call.duration_ms,
+        duration_ms=call.duration_ms if is_length_known else UNKNOWN_LENGTH,
         cost=call.cost if theirs else None,
         latency=call.latency if theirs else None,
         recording_path=call.recording_path if call.recording_path != RECORDING else None,

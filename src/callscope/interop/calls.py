@@ -13,6 +13,7 @@ from callscope.interop import (
     generic_spans,
     livekit_merge,
     livekit_spans,
+    livekit_tools,
     livekit_upload,
     pipecat_spans,
     spans,
@@ -123,11 +124,10 @@ def tell(conversation: Conversation) -> WholeCall | None:
     ours = [each for each in held if conversations.dialect_of(each) is not None]
     if dialect is None:
         return None
-    points = [each for each in conversation.records if isinstance(each, Point)]
     if dialect == "callscope" and callscope_spans.has_rows(held):
         callscope_spans.tell(told, held)
     elif dialect == "livekit":
-        livekit_spans.tell(told, held, points)
+        livekit_spans.tell(told, held, conversation.records)
     elif dialect == "pipecat":
         pipecat_spans.tell(told, held)
     else:
@@ -199,7 +199,7 @@ def _tell_logs(told: Told, conversation: Conversation) -> None:
     """Errors that are in a log and in no span."""
     known = {_cause(row.data) for row in told.rows() if isinstance(row, Event) and row.type == ERROR}
     for each in conversation.records:
-        if not isinstance(each, LogRecord) or each.severity < _ERROR_SEVERITY:
+        if not isinstance(each, LogRecord) or each.severity < _ERROR_SEVERITY or livekit_tools.is_failure(each):
             continue
         kind = aliases.text(each.attributes, ("exception.type",))
         if kind is None:

@@ -112,7 +112,7 @@ def _fields(report: Report) -> dict[str, Any]:
     document = report.document
     named = {name: text(document.get(name)) for name in ("room", "job_id", "agent_name")}
     tags = texts(document.get("tags"))
-    labels = {**named, "tags": ", ".join(tags) or None}
+    labels = {**named, "agent": named["agent_name"], "tags": ", ".join(tags) or None}
     return {
         "provider_mode": report.mode,
         "agent": _agent(report),

@@ -95,10 +95,16 @@ class Document:
             "trace id": call.trace_id,
             "error text": call.error or (self._errors.total() or None),
             "telephony provider": call.telephony_provider,
-            "labels": {name for name in call.labels if name not in {"room", "job_id", "agent_name", "tags"}},
+            "labels": self._labels_left(),
             "notes": call.callscope.get("notes"),
         }
         return [*(name for name, value in about.items() if value), *self._dropped()]
+
+    def _labels_left(self) -> set[str]:
+        labels = self._call.labels
+        told = {"room", "job_id", "agent_name", "tags"}
+        is_the_jobs = "agent" in labels and labels["agent"] == labels.get("agent_name")
+        return {name for name in labels if name not in told and not (name == "agent" and is_the_jobs)}
 
     def _dropped(self) -> list[str]:
         return [f"{count} × {what}" if count > 1 else what for what, count in sorted(self._left.items())]

@@ -46,6 +46,7 @@ class Items:
         self._report = report
         self._edges = edges
         self._has_states = any(each.get("type") == "agent_state_changed" for each in report.events)
+        self._has_transcripts = any(each.get("type") == "user_input_transcribed" for each in report.events)
         self._asked_ms: float | None = None
 
     def tell(self) -> None:
@@ -91,9 +92,22 @@ class Items:
             code_ms = round(ms(code_s) or 0) or None
             self._told.event(events.USER_TURN_STOPPED, ended_ms + delay_s * _MS, code_ms=code_ms)
         words = words_of(item)
+        self._tell_transcript(words, ended_ms, metrics)
         if words:
             duration_ms = None if began_ms is None or ended_ms is None else round(max(0.0, ended_ms - began_ms))
             self._told.turn("user", words, began_ms or at_ms, duration_ms=duration_ms, extra=_extra(item))
+
+    def _tell_transcript(self, words: str, ended_ms: float | None, metrics: dict[str, Any]) -> None:
+        """When the words came, where no event tells it.
+
+        It is counted from the last sound, so the VAD's silence is in it, and no recogniser is named as who was waited
+        for: nobody tells how much of it was the silence.
+        """
+        delay_s = aliases.figure(metrics.get("transcription_delay"))
+        if self._has_transcripts or not words or ended_ms is None or delay_s is None:
+            return
+        self._told.event(events.TRANSCRIPT, ended_ms + delay_s * _MS, text=words)
+        self._told.computed.add(events.TRANSCRIPT)
 
     def _on_agent(self, item: dict[str, Any], at_ms: float, place: int) -> None:
         words, was_cut = words_of(item), item.get("interrupted") is True

@@ -241,7 +241,8 @@ def _results(ours: list[Event], theirs: WholeCall) -> dict[int, Event]:
             began_ms = _moment(each) - (each.data.get("duration_ms") or 0)
             causes = (one for one in failures if began_ms <= _moment(one) <= _moment(each))
             cause = next(causes, None)
-            data["message"] = other.get("message") if cause is None else cause.data.get("message")
+            told_by = other if cause is None else cause.data
+            data["message"] = each.data.get("message") or told_by.get("message")
         found[id(each)] = msgspec.structs.replace(each, data=data)
     return found
 

@@ -8,10 +8,11 @@ that the recogniser listened to are in no span: they come as a metric, or nobody
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from callscope.interop import aliases, stages
-from callscope.interop.spans import ERROR, Point, Span
+from callscope.interop import aliases, livekit_tools, stages
+from callscope.interop.spans import ERROR, Point, Record, Span
 from callscope.interop.told import Told, provider_named, tokens_of, who
 from callscope.interop.tree import Tree
 from callscope.model import event as events
@@ -60,13 +61,14 @@ def is_sure(span: Span) -> bool:
     return is_of(span) and span.name in _SURE
 
 
-def tell(told: Told, spans: list[Span], points: list[Point]) -> None:
-    """Tell of a session, from its spans in the order of their beginnings, and from metrics."""
+def tell(told: Told, spans: list[Span], records: Sequence[Record]) -> None:
+    """Tell of a session, from its spans in the order of their beginnings, and from all that came of it."""
     told.fields["framework"] = {"name": "livekit-agents"}
     tree = Tree(spans)
     is_typed = not any(each.name in _SOUNDS for each in spans)
     if is_typed and any(each.name == "agent_turn" for each in spans):
         told.fields["provider_mode"] = TEXT_MODE
+    failures = livekit_tools.failures(records)
     heard = {text for each in spans if each.name == "user_turn" and (text := _user_text(each))}
     for each in spans:
         if not is_of(each):
@@ -78,12 +80,14 @@ def tell(told: Told, spans: list[Span], points: list[Point]) -> None:
         elif each.name == "agent_turn":
             _tell_typed(told, each, heard)
             _tell_agent(told, each, tree, is_typed=is_typed)
+        elif each.name == livekit_tools.SPAN:
+            stages.tool(told, each, failure=failures.get(each.span_id), is_own_error=False)
         else:
             _tell_work(told, each, tree)
         if is_of(each) and not tree.has_failed_below(each):
             _tell_error(told, each, tree)
     _tell_job(told, spans)
-    _tell_seconds(told, points)
+    _tell_seconds(told, [each for each in records if isinstance(each, Point)])
     if "stt" not in told.reported:
         _tell_unknown_seconds(told, spans)
 
@@ -98,14 +102,14 @@ def _tell_session(told: Told, span: Span) -> None:
             told.fields["telephony_provider"] = "livekit"
     label = aliases.text(span.attributes, ("lk.agent_label",))
     if label is not None:
-        told.labels.setdefault("agent", label)
+        told.about.setdefault("agent_label", label)
 
 
 def _tell_job(told: Told, spans: list[Span]) -> None:
     for each in spans:
         name = aliases.text(each.attributes, ("lk.agent_name",))
         if name is not None:
-            told.labels["agent_name"] = name
+            told.labels |= {"agent_name": name, "agent": name}
         room = aliases.text(each.attributes, ("lk.pii.room_name", "lk.room_name"))
         if room is not None:
             told.about["room"] = room
@@ -136,7 +140,8 @@ def _tell_user(told: Told, span: Span, tree: Tree) -> None:
     lag_s = aliases.number(span.attributes, ("lk.transcription_delay",))
     decided_s = aliases.number(span.attributes, ("lk.end_of_turn_delay",))
     text_ms = stopped_ms + lag_s * _MS if stopped_ms is not None and lag_s is not None else span.end_ms
-    stages.stt(told, span, text, at_ms=text_ms)
+    # The delay is counted from the last sound: in it is the silence that the VAD waits for, and nobody tells how long.
+    stages.stt(told, span, text, at_ms=text_ms, is_alone=stopped_ms is None or lag_s is None)
     if stopped_ms is not None and decided_s is not None:
         told.event(events.USER_TURN_STOPPED, stopped_ms + decided_s * _MS)
     elif text is not None and not spoken:
@@ -212,8 +217,6 @@ def _tell_work(told: Told, span: Span, tree: Tree) -> None:
             stages.agent_of(told, span)
         else:  # what a cancelled response used
             told.usage("realtime", span.end_ms, tokens_of(span), **who(span))
-    elif span.name == "function_tool":
-        stages.tool(told, span)
     elif span.name == "update_agent":
         before = aliases.text(span.attributes, ("lk.previous_agent_label",))
         after = aliases.text(span.attributes, ("lk.agent_label",))
@@ -264,7 +267,7 @@ def _tell_synthesis(told: Told, span: Span) -> None:
         )
     seconds = aliases.figure(figures.get("audio_duration"))
     told.event(events.TTS_STOPPED, span.end_ms, request_id=span.span_id, audio_seconds=seconds)
-    told.usage("tts", span.end_ms, units, **facts)
+    told.usage("tts", span.end_ms, units, request_id=span.span_id, **facts)
 
 
 def _tell_error(told: Told, span: Span, tree: Tree) -> None:

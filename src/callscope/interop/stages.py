@@ -45,7 +45,7 @@ def llm(
         outcome=_outcome(span, failed=failed),
         usage_reported=True if units else None,
     )
-    told.usage(service, span.end_ms, units, **facts)
+    told.usage(service, span.end_ms, units, request_id=span.span_id, **facts)
 
 
 def tts(told: Told, span: Span, *, text: str | None = None, units: dict[str, float] | None = None) -> None:
@@ -66,7 +66,8 @@ def tts(told: Told, span: Span, *, text: str | None = None, units: dict[str, flo
     told.errors(span, "tts", **facts)
     seconds = aliases.number(span.attributes, aliases.AUDIO_SECONDS)
     told.event(events.TTS_STOPPED, span.end_ms, request_id=span.span_id, audio_seconds=seconds, interrupted=interrupted)
-    told.usage("tts", span.end_ms, spoken_units(span) if units is None else units, **facts)
+    units = spoken_units(span) if units is None else units
+    told.usage("tts", span.end_ms, units, request_id=span.span_id, **facts)
 
 
 def spoken_units(span: Span) -> dict[str, float]:
@@ -79,12 +80,26 @@ def spoken_units(span: Span) -> dict[str, float]:
     return units
 
 
-def stt(told: Told, span: Span, text: str | None, *, at_ms: float | None = None) -> None:
-    """A recognition, with its final text."""
+def stt(told: Told, span: Span, text: str | None, *, at_ms: float | None = None, is_alone: bool = True) -> None:
+    """A recognition, with its final text.
+
+    Args:
+        told: where it is told.
+        span: the recognition.
+        text: what was recognised; None: nothing.
+        at_ms: when its text came; None: when the span ended.
+        is_alone: the wait for the text is the recogniser's alone, so that it is named as who was waited for.
+    """
     facts = who(span)
     language = aliases.text(span.attributes, aliases.LANGUAGE)
     if text is not None:
-        told.event(events.TRANSCRIPT, span.end_ms if at_ms is None else at_ms, text=text, language=language, **facts)
+        told.event(
+            events.TRANSCRIPT,
+            span.end_ms if at_ms is None else at_ms,
+            text=text,
+            language=language,
+            **(facts if is_alone else {}),
+        )
     told.errors(span, "stt", **facts)
     units = tokens_of(span)
     seconds = aliases.number(span.attributes, aliases.AUDIO_SECONDS)
@@ -93,8 +108,15 @@ def stt(told: Told, span: Span, text: str | None, *, at_ms: float | None = None)
     told.usage("stt", span.end_ms, units, **facts)
 
 
-def tool(told: Told, span: Span) -> None:
-    """A call of the agent's code."""
+def tool(told: Told, span: Span, *, failure: str | None = None, is_own_error: bool = True) -> None:
+    """A call of the agent's code.
+
+    Args:
+        told: where it is told.
+        span: the call.
+        failure: what went wrong in it, where something else than the span tells.
+        is_own_error: an exception of it is an error of the call, too, and not only what the tool gave.
+    """
     name = aliases.text(span.attributes, aliases.TOOL_NAME)
     if name is None:
         name = span.name.removeprefix("execute_tool").strip() or None
@@ -104,13 +126,22 @@ def tool(told: Told, span: Span) -> None:
     told.event(events.TOOL_CALL, span.start_ms, tool_call_id=call_id, name=name, arguments=arguments)
     is_error = aliases.flag(span.attributes, "lk.function_tool.is_error") is True or span.status == ERROR
     is_error = is_error or aliases.text(span.attributes, ("error.type",)) is not None
-    is_error = told.errors(span, "tool", name=name) or is_error
+    if is_own_error:
+        is_error = told.errors(span, "tool", name=name) or is_error
+    else:
+        raised = next((each for each in span.events if each.name == "exception"), None)
+        is_error = is_error or raised is not None
+        failure = failure or (
+            aliases.text(raised.attributes, ("exception.message", "exception.type")) if raised else None
+        )
+    failure = failure if is_error else None
     told.event(
         events.TOOL_RESULT,
         span.end_ms,
         tool_call_id=call_id,
         name=name,
-        result=result,
+        result=result if failure is None else None,
+        message=failure,
         outcome="failed" if is_error else "completed",
         duration_ms=span.end_ms - span.start_ms,
     )

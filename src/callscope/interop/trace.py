@@ -96,6 +96,9 @@ class _Trace:
         made += [self._stage(stage, self._root_id, end_ms, alone=False) for stage in stages.get(None, ())]
         for exchange in self._timeline.exchanges:
             made += self._exchange(exchange, stages.get(exchange.index, []), start_ms)
+        if self._options.openinference:
+            placed = [usd for span in made if (usd := span.attributes.get(gen_ai.OI_COST)) is not None]
+            made[0] = _with(made[0], trace_call.unplaced_cost(self._call, placed))
         return tuple(made)
 
     def _exchange_id(self, exchange: Exchange | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from callscope.interop import gen_ai, trace_rows
@@ -18,6 +19,7 @@ INTERNAL: Final = 1
 CLIENT: Final = 3
 _MS_PER_SECOND: Final = 1000
 _MOST: Final = 1e15
+_ROUNDING_USD: Final = 1e-9
 _LATENCIES: Final = ("p50_ms", "p95_ms", "p99_ms")
 _COSTS: Final = ("total", "stt", "tts", "llm", "realtime", "telephony")
 
@@ -108,6 +110,16 @@ def openinference(call: Call) -> dict[str, Any]:
         gen_ai.OI_AGENT: agent_name(call),
     }
     return known(told)
+
+
+def unplaced_cost(call: Call, placed: Iterable[float]) -> dict[str, float]:
+    """What language models cost that no exchange tells, in US dollars, for OpenInference's readers, who add up."""
+    total = figure((call.cost or {}).get("llm"))
+    placed = list(placed)
+    if total is None:
+        return {}
+    rest = round(total - math.fsum(placed), 12)
+    return {gen_ai.OI_COST: rest} if rest > _ROUNDING_USD or not placed else {}
 
 
 def status(call: Call, policy: Policy) -> tuple[int, str]:

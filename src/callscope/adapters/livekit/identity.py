@@ -31,10 +31,12 @@ def job_facts(ctx: Any) -> tuple[str | None, dict[str, str]]:
     job = getattr(ctx, "job", None)
     room = getattr(job, "room", None)
     sid, job_id = _text(getattr(room, "sid", None)), _text(getattr(job, "id", None))
+    agent_name = _text(getattr(job, "agent_name", None))
     told = {
         "room": _text(getattr(room, "name", None)),
         "job_id": job_id,
-        "agent_name": _text(getattr(job, "agent_name", None)),
+        "agent_name": agent_name,
+        "agent": agent_name,  # what totals by agent go by, as of LiveKit's traces and reports
     }
     return sid or job_id, {name: value for name, value in told.items() if value}
 

@@ -130,7 +130,7 @@ COST_LINES: Final = Table(
         *OF_A_CALL,
         _SEQ,
         _SERVICE,
-        Column("provider", "text", "who bills it, by the name that prices go by; as reported where no price applied"),
+        Column("provider", "text", "who bills it, by the name that prices go by; as reported where nobody knew"),
         _MODEL,
         Column("status", "text", "`priced`, `estimated`, `unpriced`, `not_billed`, `error`"),
         Column("unit", "text", "the unit as it is billed"),

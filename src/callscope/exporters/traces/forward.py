@@ -14,7 +14,7 @@ from callscope.archive import listing
 from callscope.archive.paths import CALLS
 from callscope.archive.reader import UNREADABLE, read_envelope
 from callscope.exporters.traces.calls import traced
-from callscope.exporters.traces.ledger import Ledger
+from callscope.exporters.traces.ledger import Ledger, day_of
 from callscope.exporters.traces.sender import RefusedError, Sender, Sent
 from callscope.interop.trace import TraceOptions
 from callscope.model.call import IN_PROGRESS
@@ -67,14 +67,13 @@ class Forwarder:
         self._options = options
         self._stamps: dict[Path, int] = {}
         self._open: set[str] = set()
-        is_new = ledger.since_ms is None
+        watched = None if ledger.since_ms is None else day_of(ledger.since_ms)
         recent_ms = now_ms - _LOOKED_BACK_MS
         first_ms = min(each for each in (since_ms, ledger.since_ms, recent_ms) if each is not None)
         self._first_ms = first_ms - first_ms % listing.DAY_MS
-        if is_new or since_ms is not None:
+        if watched is None or since_ms is not None:
             ledger.begin(self._first_ms)
-        if is_new:
-            self._pass_over(since_ms, now_ms)
+            self._pass_over(since_ms, now_ms, watched)
 
     def look(self, *, now_ms: int) -> Iterator[Forwarded]:
         """Send what has ended since, in the order of their days.
@@ -93,7 +92,7 @@ class Forwarder:
         recent_ms = now_ms - _LOOKED_BACK_MS
         if not self._open and recent_ms - self._first_ms > listing.DAY_MS:  # all is sent: older days are done with
             self._first_ms = recent_ms - recent_ms % listing.DAY_MS
-            self._ledger.begin(self._first_ms)
+            self._ledger.settle(self._first_ms)
 
     @property
     def waiting(self) -> int:
@@ -115,16 +114,28 @@ class Forwarder:
         self._ledger.note(path, "sent")
         return Forwarded(trace.call_id, "sent", sent)
 
-    def _pass_over(self, since_ms: int | None, now_ms: int) -> None:
-        """Calls that had ended before anybody forwarded are not sent, unless asked for."""
-        for path in sorted(self._new(now_ms)):
+    def _pass_over(self, since_ms: int | None, now_ms: int, watched: str | None) -> None:
+        """Calls that had ended before anybody forwarded are not sent, unless asked for.
+
+        Args:
+            since_ms: those that began since then are asked for.
+            now_ms: Unix milliseconds.
+            watched: the day from which on calls were looked at already; None: of none.
+        """
+        asked_for: list[str] = []
+        if since_ms is not None:
+            passed_over = (path for path in self._ledger.passed_over if path >= day_of(since_ms))
+            asked_for = [path for path in passed_over if self._directory(path).is_dir()]
+        for path in sorted({*self._new(now_ms), *asked_for}):
             call = read_envelope(self._directory(path), now_ms=now_ms)
             began_ms = call.started_at_ms
             is_asked_for = since_ms is not None and (began_ms is None or began_ms >= since_ms)
-            if call.status not in {IN_PROGRESS, UNREADABLE} and not is_asked_for:
-                self._ledger.note(path, "before")
-            else:
+            is_open = call.status in {IN_PROGRESS, UNREADABLE}
+            was_watched = watched is not None and path >= watched and path not in self._ledger
+            if is_open or is_asked_for or was_watched:
                 self._open.add(path)
+            elif path not in self._ledger:
+                self._ledger.note(path, "before")
 
     def _new(self, now_ms: int) -> Iterator[str]:
         """Calls that are neither open nor done with, in days that changed since the last look."""

@@ -1,13 +1,13 @@
 """Which calls went to an endpoint: a line each, beside the archive's other state, so that a restart goes on.
 
-The first line says from which day on calls are looked at. What was killed in the middle of a line has sent that call
-perhaps; it is sent again, with the same ids.
+The first line says from which day on calls are looked at, and of which earlier days all is done: their calls have no
+lines any more. What was killed in the middle of a line has sent that call perhaps; it is sent again, with the same ids.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +22,7 @@ from callscope.index import database
 
 State = Literal["sent", "refused", "before"]
 """``before``: it had ended when nobody forwarded yet."""
+_BEFORE: Final = "before"
 
 _DIRECTORY: Final = "forward"
 
@@ -31,6 +32,9 @@ class Since(msgspec.Struct, frozen=True):
 
     since_ms: int
     """Unix milliseconds: the beginning of the first day that is looked at."""
+    done: tuple[tuple[str, str], ...] = ()
+    """Days as ``2026/11/21``, from the first to before the second: what was in them is sent, or was refused, but for
+    calls that have a line."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -47,21 +51,36 @@ _entry: Final = msgspec.json.Decoder(Entry)
 class Ledger:
     """The calls that went to one endpoint. Made by `held`."""
 
-    def __init__(self, place: Path, since_ms: int | None, states: dict[str, State]) -> None:
+    def __init__(self, place: Path, since: Since | None, states: dict[str, State]) -> None:
         self.place = place
-        self.since_ms = since_ms
+        self.since_ms = None if since is None else since.since_ms
         """None: it is new."""
+        self._done = () if since is None else since.done
         self._states = states
 
     def __contains__(self, path: str) -> bool:
-        return path in self._states
+        return path in self._states or any(first <= path < last for first, last in self._done)
+
+    @property
+    def passed_over(self) -> list[str]:
+        """Calls that had ended when nobody forwarded yet."""
+        return [path for path, state in self._states.items() if state == _BEFORE]
 
     def begin(self, since_ms: int) -> None:
-        """Look at calls from a day on; what is known of earlier ones is forgotten. Raises `SettingError`."""
-        first = _day_of(since_ms)
-        self._states = {path: state for path, state in self._states.items() if path >= first}
+        """Look at calls from a day on that is not later than before. Raises `SettingError`."""
         self.since_ms = since_ms
-        lines = [msgspec.json.encode(Since(since_ms))]
+        self._keep()
+
+    def settle(self, until_ms: int) -> None:
+        """All calls before a day are done with: it is the first that is looked at. Raises `SettingError`."""
+        first = day_of(until_ms)
+        if self.since_ms is not None:
+            self._done = _joined([*self._done, (day_of(self.since_ms), first)])
+        self._states = {path: state for path, state in self._states.items() if path >= first or state == _BEFORE}
+        self.begin(until_ms)
+
+    def _keep(self) -> None:
+        lines = [msgspec.json.encode(Since(self.since_ms or 0, self._done))]
         lines += [msgspec.json.encode(Entry(path, state)) for path, state in self._states.items()]
         temporary = self.place.with_name(f"{self.place.name}.tmp")
         try:
@@ -89,7 +108,7 @@ class Ledger:
     @classmethod
     def read(cls, place: Path) -> Self:
         """What is there; lines that are none are left out."""
-        since_ms: int | None = None
+        since: Since | None = None
         states: dict[str, State] = {}
         try:
             lines = place.read_bytes().split(b"\n")
@@ -100,13 +119,13 @@ class Ledger:
         for number, line in enumerate(lines):
             try:
                 if number == 0:
-                    since_ms = _since.decode(line).since_ms
+                    since = _since.decode(line)
                 elif line:
                     entry = _entry.decode(line)
                     states[entry.path] = entry.state
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
-        return cls(place, since_ms, states)
+        return cls(place, since, states)
 
 
 def place_of(root: Path, url: str) -> Path:
@@ -132,8 +151,20 @@ def held(root: Path, url: str) -> Iterator[Ledger]:
         yield Ledger.read(place)
 
 
-def _day_of(ts_ms: int) -> str:
+def day_of(ts_ms: int) -> str:
+    """A moment's day as paths of calls begin with it."""
     return "/".join(paths.day_dir(Path(), ts_ms).parts[-3:])
+
+
+def _joined(days: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Ranges of days that touch or lie in one another as one."""
+    found: list[tuple[str, str]] = []
+    for first, last in sorted(days):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], last)
+        elif first < last:
+            found.append((first, last))
+    return tuple(found)
 
 
 def _not_written(place: Path, error: OSError) -> SettingError:

@@ -23,6 +23,9 @@ from callscope.model import wire
 STDIN: Final = "-"
 _SUFFIXES: Final = (".json", ".jsonl", ".ndjson")
 _MAX_BYTES: Final = 1 << 30
+_NOTHING: Final = (b"", b"[]", b"{}")
+"""Without white space."""
+_SHORT: Final = 100
 _GZIP: Final = b"\x1f\x8b"
 _ERRORS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -76,6 +79,10 @@ def _files(path: Path) -> Iterator[Path | UnreadableError]:
 def _split(place: str, name: str, content: bytes, unit: Unit) -> Iterator[Original | UnreadableError]:
     if len(content) > _MAX_BYTES:
         yield UnreadableError(f"{place} is longer than {_MAX_BYTES >> 20} MB: split it")
+        return
+    stripped = content.strip()
+    if len(stripped) < _SHORT and b"".join(stripped.split()) in _NOTHING:
+        yield UnreadableError(f"{place} is empty: it holds no call")
         return
     whole = Original(place=place, name=name, content=content)
     if unit == "file":

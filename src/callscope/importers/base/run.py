@@ -80,6 +80,9 @@ def run(
         except CallscopeError as error:
             summary.errors.append(str(error))
             continue
+        if not calls and formats.unit_of(form) == "file":
+            summary.errors.append(f"{original.place} holds nothing that is a call")
+            continue
         summary.passed_over += not calls
         for call in calls:
             if _is_told_again(call, seen):

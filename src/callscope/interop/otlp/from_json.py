@@ -35,22 +35,38 @@ def decode(signal: Signal, body: bytes) -> Decoded:
     if not isinstance(document, dict) or not isinstance(document.get(outer, []), list):
         raise UnreadableError(f"the body is no OTLP/JSON of {signal}: it has no list {outer}")
     decoded = Decoded(records=[])
-    for group in _objects(document.get(outer)):
+    for group, there in _each(decoded, document, outer, ""):
         cutter = Cutter()
         resource = _attributes(_dict(group.get("resource")).get("attributes"), cutter)
-        for part in _objects(group.get(middle)):
+        for part, within in _each(decoded, group, middle, f"{there}."):
             scope = _dict(part.get("scope"))
             where = cutter.name(scope.get("name")), cutter.name(scope.get("version"))
-            for each in _objects(part.get(inner)):
+            for each, place in _each(decoded, part, inner, f"{within}."):
                 if len(decoded.records) >= REQUEST_RECORDS:
                     decoded.reject(f"a request may hold {REQUEST_RECORDS} records")
                 elif signal == "traces":
-                    _span(decoded, each, where, resource)
+                    why = _span(decoded, each, where, resource)
+                    if why is not None:
+                        decoded.reject(f"{place}: {why}", each)
                 elif signal == "metrics":
                     _points(decoded, each, resource)
                 else:
                     _log(decoded, each, where[0], resource)
     return decoded
+
+
+def _each(decoded: Decoded, holder: dict[str, Any], key: str, where: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The objects of a list, each with its place; what is none is left out, and told."""
+    value = holder.get(key)
+    if value is not None and not isinstance(value, list):
+        decoded.reject(f"{where}{key} is no list", value)
+        return
+    for number, each in enumerate(value or ()):
+        place = f"{where}{key}[{number}]"
+        if isinstance(each, dict):
+            yield each, place
+        else:
+            decoded.reject(f"{place} is no object", each)
 
 
 def _document(body: bytes) -> Any:
@@ -65,16 +81,15 @@ def _document(body: bytes) -> Any:
         raise UnreadableError(f"the body is no JSON ({error}): send OTLP/JSON") from error
 
 
-def _span(decoded: Decoded, told: dict[str, Any], where: tuple[str, str], resource: dict[str, Any]) -> None:
+def _span(decoded: Decoded, told: dict[str, Any], where: tuple[str, str], resource: dict[str, Any]) -> str | None:
+    """Take a span; why it cannot be taken, where it cannot."""
     cutter = Cutter()
     trace_id, span_id = _id(told.get("traceId"), TRACE_DIGITS), _id(told.get("spanId"), SPAN_DIGITS)
     start_ns, end_ns = moment(told.get("startTimeUnixNano")), moment(told.get("endTimeUnixNano"))
     if trace_id is None or span_id is None:
-        decoded.reject("a span has no traceId of 32 or no spanId of 16 hexadecimal digits")
-        return
+        return "a span has no traceId of 32 or no spanId of 16 hexadecimal digits"
     if start_ns is None or end_ns is None:
-        decoded.reject(f"span {span_id} has no startTimeUnixNano or no endTimeUnixNano")
-        return
+        return f"span {span_id} has no startTimeUnixNano or no endTimeUnixNano"
     status = _dict(told.get("status"))
     events = [
         SpanEvent(
@@ -104,6 +119,7 @@ def _span(decoded: Decoded, told: dict[str, Any], where: tuple[str, str], resour
             cut=cutter.cut,
         )
     )
+    return None
 
 
 def _points(decoded: Decoded, told: dict[str, Any], resource: dict[str, Any]) -> None:

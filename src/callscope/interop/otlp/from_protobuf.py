@@ -23,7 +23,8 @@ def decode(signal: Signal, body: bytes) -> Decoded:
         UnreadableError: it is no such request.
     """
     request = _request(signal)
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 -- comes with the extra
+    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 -- comes with the extra
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 -- as above
 
     try:
         request.ParseFromString(body)
@@ -35,16 +36,19 @@ def decode(signal: Signal, body: bytes) -> Decoded:
         "metrics": ("resource_metrics", "scope_metrics", "metrics"),
         "logs": ("resource_logs", "scope_logs", "log_records"),
     }[signal]
-    for group in getattr(request, outer):
+    for row, group in enumerate(getattr(request, outer)):
         cutter = Cutter()
         resource = _attributes(group.resource.attributes, cutter)
-        for part in getattr(group, middle):
+        for column, part in enumerate(getattr(group, middle)):
             where = cutter.name(part.scope.name), cutter.name(part.scope.version)
-            for each in getattr(part, inner):
+            for number, each in enumerate(getattr(part, inner)):
                 if len(decoded.records) >= REQUEST_RECORDS:
                     decoded.reject(f"a request may hold {REQUEST_RECORDS} records")
                 elif signal == "traces":
-                    _span(decoded, each, where, resource)
+                    why = _span(decoded, each, where, resource)
+                    if why is not None:
+                        place = f"{outer}[{row}].{middle}[{column}].{inner}[{number}]"
+                        decoded.reject(f"{place}: {why}", *([MessageToDict(each)] if decoded.keeps_more else []))
                 elif signal == "metrics":
                     _points(decoded, each, resource)
                 else:
@@ -75,15 +79,14 @@ def _request(signal: Signal) -> Any:
         raise MissingExtraError("otlp", what="OTLP as protobuf") from error
 
 
-def _span(decoded: Decoded, told: Any, where: tuple[str, str], resource: dict[str, Any]) -> None:
+def _span(decoded: Decoded, told: Any, where: tuple[str, str], resource: dict[str, Any]) -> str | None:
+    """Take a span; why it cannot be taken, where it cannot."""
     trace_id, span_id = told.trace_id.hex(), told.span_id.hex()
     start_ns, end_ns = told.start_time_unix_nano, told.end_time_unix_nano
     if not is_id(trace_id, TRACE_DIGITS) or not is_id(span_id, SPAN_DIGITS):
-        decoded.reject("a span has no trace id of 16 or no span id of 8 bytes")
-        return
+        return "a span has no trace id of 16 or no span id of 8 bytes"
     if start_ns >= _LAST_NS or end_ns >= _LAST_NS:
-        decoded.reject(f"span {span_id} begins or ends beyond all time")
-        return
+        return f"span {span_id} begins or ends beyond all time"
     cutter = Cutter()
     parent_id = told.parent_span_id.hex()
     decoded.records.append(
@@ -117,6 +120,7 @@ def _span(decoded: Decoded, told: Any, where: tuple[str, str], resource: dict[st
             cut=cutter.cut,
         )
     )
+    return None
 
 
 def _points(decoded: Decoded, told: Any, resource: dict[str, Any]) -> None:
