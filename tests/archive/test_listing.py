@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from callscope.archive.listing import find_call, list_calls
 from callscope.archive.paths import safe_name
+from callscope.cli.main import main
 from callscope.errors import NotFoundError, SettingError
 from callscope.model.wire import format_ts, parse_ts
 
@@ -167,3 +169,22 @@ def test_a_call_that_is_not_there_is_an_error_that_names_the_nearest(tmp_path: P
 
     with pytest.raises(NotFoundError, match="CA123"):
         find_call(tmp_path, call, now_ms=NOW_MS)
+
+
+def test_calls_of_one_millisecond_have_one_order_with_and_without_a_query(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed(*words: str) -> list[str]:
+        with pytest.raises(SystemExit):
+            main(["ls", *words, "--json", "--root", str(tmp_path)])
+        return [call["call_id"] for call in json.loads(capsys.readouterr().out)["calls"]]
+
+    for name in ("b", "d"):
+        start_call(tmp_path, name, "2026-11-21T09:00:00.000Z")
+    listed("status:completed")  # the index knows of them before the others
+    for name in ("c", "a"):
+        start_call(tmp_path, name, "2026-11-21T09:00:00.000Z")
+
+    assert listed() == ["d", "c", "b", "a"]
+    assert listed("status:completed") == listed()
+    assert listed("status:completed", "sort:started") == ["a", "b", "c", "d"]

@@ -105,6 +105,30 @@ def test_a_budget_of_an_agent_counts_its_calls_alone(tmp_path: Path) -> None:
     assert budgets(tmp_path, write_budgets(tmp_path, one(agent="shop")))["one"]["spent_usd"] == "3"
 
 
+def test_what_was_assumed_and_what_is_not_known_are_told_as_such(tmp_path: Path) -> None:
+    file = write_budgets(
+        tmp_path, one(provider="deepgram") + one(provider="acme").partition("schema = 1")[2].replace("one", "two")
+    )
+    free = line("acme", "0", status="not_billed")
+    cost_call(tmp_path, "one", line("deepgram", "4", status="estimated", reason="assumed"), line("acme", None), free)
+
+    found = budgets(tmp_path, file)
+    table = run("budget", "--root", str(tmp_path), "--budgets", str(file)).stdout.splitlines()
+
+    assert (found["one"]["spent_usd"], found["one"]["estimated"], found["one"]["share"]) == ("4", True, 0.4)
+    assert (found["two"]["spent_usd"], found["two"]["estimated"], found["two"]["share"]) == (None, False, None)
+    assert table[1].split()[2] == "~$4.00"
+    assert table[2].split()[2] == "unpriced"
+    assert " – " in table[2]
+
+
+def test_of_calls_that_cost_the_same_the_first_by_path_stands_for_the_budget(tmp_path: Path) -> None:
+    for name in ("CA3", "CA0", "CA2"):
+        cost_call(tmp_path, name, line("deepgram", "20"))
+
+    assert budgets(tmp_path, write_budgets(tmp_path))["a call"]["period"] == "CA0"
+
+
 def test_without_a_file_it_says_how_to_make_one(tmp_path: Path) -> None:
     done = run("budget", "--root", str(tmp_path), environ={"HOME": str(tmp_path)})
 

@@ -265,3 +265,38 @@ def test_doctor_says_where_a_file_about_money_has_a_mistake(
     assert done.returncode == 1
     told = "".join(done.stdout.split())  # a line of the terminal may end anywhere in the path
     assert "".join(f"✗ {trouble}{config / name}.toml line 2: unknown key".split()) in told
+
+
+@pytest.mark.parametrize(("variable", "value", "told"), [
+    ("CALLSCOPE_LOG_LEVEL", "chatty", "CALLSCOPE_LOG_LEVEL='chatty' is not understood"),
+    ("CALLSCOPE_LOG_DIR", "~nobody-here/logs", "no files are written until it is corrected"),
+    ("CALLSCOPE_LOGS", "wrong.toml", "logs.configure()` raises this where a program calls it: wrong.toml:1:"),
+    ("CALLSCOPE_LOGS", "none.toml", "none.toml is not there: name the file with the settings of logs, or none."),
+    ("CALLSCOPE_ALERTS", "wrong.toml", 'wrong.toml line 2: unknown key "levle"'),
+    ("CALLSCOPE_ALERTS", "none.toml", "The rules of alerts are not looked at as they are now: none.toml is not there"),
+    ("CALLSCOPE_PRICES", "none.toml", "Calls are recorded without their cost: none.toml is not there"),
+    ("CALLSCOPE_BUDGETS", "none.toml", "No budget is watched: none.toml is not there"),
+    ("CALLSCOPE_VIEWS", "wrong.toml", "Saved views are neither shown nor changed until it is corrected: wrong.toml"),
+    ("CALLSCOPE_OTLP_ENDPOINT", "foo", "forward` ends with this: CALLSCOPE_OTLP_ENDPOINT: 'foo' is no address"),
+    ("CALLSCOPE_OTLP_HEADERS", "token", "ends with this: CALLSCOPE_OTLP_HEADERS: a header is NAME=VALUE"),
+])  # fmt: skip
+def test_doctor_shows_each_mistake_in_the_settings_and_what_comes_of_it(
+    variable: str, value: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong.toml").write_text('schema = 1\nlevle = "info"\n')
+
+    done = run("doctor", environ={"PATTER_LOG_DIR": str(tmp_path / "calls"), variable: value})
+
+    assert done.returncode == 1
+    assert "".join(told.split()) in "".join(done.stdout.split())
+    assert "Nothing is wrong" not in done.stdout
+
+
+def test_doctor_does_not_show_what_may_be_a_secret_in_an_address() -> None:
+    for address in ("user:hush@collector:4318", "collector?key=hush"):
+        done = run("doctor", environ={"CALLSCOPE_OTLP_ENDPOINT": address})
+
+        assert done.returncode == 1
+        assert "CALLSCOPE_OTLP_ENDPOINT: it is no address" in " ".join(done.stdout.split())
+        assert "hush" not in done.stdout

@@ -196,24 +196,58 @@ def test_a_call_whose_metadata_is_torn_is_counted_and_told_and_the_sum_stays_ope
 
 
 def test_one_who_bills_has_one_row_whatever_it_was_reported_as(tmp_path: Path) -> None:
-    prices = tmp_path / "prices.toml"
-    prices.write_text('schema = 1\n[hosts]\n"localhost:4000" = "openai"\n')
-    for name in ("openai", "OpenAI", "api.openai.com", "localhost:4000", "acme"):
-        cost_call(tmp_path, f"of {name}", line(name, "0.10", service="llm"), at=DAY)
-    one_name = {"CALLSCOPE_PRICES": str(prices)}
+    cost_call(tmp_path, "of openai", line("openai", "0.10", service="llm"), at=DAY)
+    cost_call(tmp_path, "by price", line("OpenAI", "0.10", service="llm", matched="openai/llm/m@2026-01-01"), at=DAY)
+    cost_call(tmp_path, "by biller", line("localhost:4000", "0.10", service="llm", biller="openai"), at=DAY)
+    cost_call(tmp_path, "as reported", line("acme", "0.10", service="llm"), at=DAY)
 
     for by in ("provider", "model"):
-        done = run("cost", "--root", str(tmp_path), *PERIOD, "--by", by, "--json", environ=one_name)
-        rows = json.loads(done.stdout)["rows"]
+        rows = report(tmp_path, "--by", by)["rows"]
         assert [(each["provider"], each["usd"], each["calls"]) for each in rows] == [
-            ("openai", "0.40", 4), ("acme", "0.10", 1),
+            ("openai", "0.30", 3), ("acme", "0.10", 1),
         ]  # fmt: skip
+
+
+def test_what_nobody_bills_is_no_amount_beside_what_has_no_price(tmp_path: Path) -> None:
+    free = line("piper", "0", service="tts", status="not_billed", biller="local")
+    cost_call(tmp_path, "one", free, line("local", None, service="llm"), line("openai", "0.10"), at=DAY)
+    cost_call(tmp_path, "two", free, at=DAY.replace(hour=10))
+
+    document = report(tmp_path)
+    of_local = next(each for each in document["rows"] if each["provider"] == "local")
+
+    assert (of_local["usd"], of_local["usd_per_minute"], of_local["usd_per_call"]) == (None, None, None)
+    assert (of_local["status"], of_local["lines"], of_local["unpriced_lines"]) == ("unpriced", 3, 1)
+    assert (document["total"]["usd"], document["total"]["status"]) == ("0.10", "partial")
+    assert row(cost(tmp_path, *PERIOD), "local") == ["local", "unpriced", "new", "–", "–", "2", "4.0", "1"]
+
+
+def test_what_nobody_bills_alone_is_nothing_and_no_amount_has_an_exponent(tmp_path: Path) -> None:
+    cost_call(tmp_path, "free", line("piper", "0", status="not_billed", biller="local"), at=DAY)
+    cost_call(tmp_path, "cheap", line("openai", "2.46E-7"), at=DAY, minutes=90)
+
+    rows = {each["provider"]: each for each in report(tmp_path)["rows"]}
+
+    assert (rows["local"]["usd"], rows["local"]["usd_per_minute"], rows["local"]["usd_per_call"]) == ("0", "0", "0")
+    assert (rows["openai"]["usd"], rows["openai"]["usd_per_minute"]) == ("0.000000246", "0.000000003")
+
+
+def test_thousands_are_marked_alike(tmp_path: Path) -> None:
+    unpriced = [line("acme", None, usage=f"key{number}") for number in range(1_234)]
+    cost_call(tmp_path, "long", line("openai", "1"), *unpriced, at=DAY, minutes=108_842.7)
+
+    output = cost(tmp_path, *PERIOD)
+
+    assert "108,842.7 minutes" in output
+    assert "1,234 of 1,235 cost lines" in output
+    assert row(output, "total")[-2:] == ["108,842.7", "1,234"]
 
 
 def test_in_the_review_of_today_too_and_with_all_that_it_used(tmp_path: Path) -> None:
     used = {"usage": "audio_seconds", "unit": "minute", "quantity": "2", "price": "0.05"}
     for name in ("deepgram", "Deepgram", "api.deepgram.com"):
-        cost_call(tmp_path, f"of {name}", line(name, "0.10", **used))
+        biller = {} if name == "deepgram" else {"biller": "deepgram"}
+        cost_call(tmp_path, f"of {name}", line(name, "0.10", **used, **biller))
 
     (found,) = json.loads(run("cost", "--today", "--json", "--root", str(tmp_path)).stdout)["rows"]
 

@@ -53,7 +53,8 @@ def test_an_array_gives_one_result_a_record_in_order(tmp_path: Path) -> None:
     assert (known["status"], known["usd"], known["reasons"]) == ("priced", GPT_USD, [])
     assert [line["usage"] for line in known["lines"]] == ["input_tokens", "cached_tokens", "output_tokens"]
     assert known["lines"][0] | {"catalogue": ""} == {
-        "service": "llm", "provider": "openai", "model": "gpt-4.1", "status": "priced", "matched": "openai/llm/gpt-4.1",
+        "service": "llm", "provider": "openai", "model": "gpt-4.1", "status": "priced", "biller": None,
+        "matched": "openai/llm/gpt-4.1",
         "usage": "input_tokens", "unit": "1M_input_text_tokens", "quantity": "0.000744", "quantity_billed": "0.000744",
         "price": "2", "amount": "0.001488", "currency": "USD", "usd": "0.001488", "source": "catalogue",
         "catalogue": "", "reason": None,

@@ -77,6 +77,17 @@ def test_a_bill_that_is_off_ends_with_1_and_the_tolerance_decides(tmp_path: Path
     assert "close" in close.stdout
 
 
+def test_a_difference_of_very_little_is_not_shown_as_none(tmp_path: Path) -> None:
+    record(tmp_path / "calls", "CA1", llm("r1", 1))
+    file = bill(tmp_path, "2026-11-06,openai,llm,gpt-4.1,0.00000201,r1,")
+
+    done = run("reconcile", file, "--root", str(tmp_path / "calls"))
+
+    figures = done.stdout.splitlines()[3].split()
+    assert figures == ["openai", "$0.00000200", "$0.00000201", "-$0.0000000100", "-0.5", "ok"]
+    assert "-$0.0000000100  " in done.stdout
+
+
 def test_the_telephone_line_is_joined_by_the_calls_id(tmp_path: Path) -> None:
     record(tmp_path / "calls", "CA1", telephony_provider="twilio", direction="inbound")
     calls = {

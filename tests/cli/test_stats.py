@@ -8,6 +8,9 @@ from rich.cells import cell_len
 from rich.text import Text
 from sample_calls import HOSTILE, run, run_on_terminal
 
+from callscope.cli.stats_table import waits
+from callscope.index.figures import Percentiles
+
 NEW = NOW_MS - HOUR_MS
 OLD = NOW_MS - 3 * DAY_MS
 
@@ -44,9 +47,16 @@ def test_fewer_than_20_waits_are_not_enough_for_percentiles(tmp_path: Path) -> N
     enough = facts(run("stats", "--root", str(tmp_path)).stdout)["response"]
 
     assert few == "not enough for percentiles (n=19): 500 ms to 518 ms"
-    assert " not enough     19 " in group
+    assert " not enough      19 " in group
     assert enough.startswith("p50 510 ms · ")
     assert enough.endswith(" · n=20")
+
+
+@pytest.mark.parametrize("n", [20, 127_662, 12_345_678])
+def test_however_many_waits_there_are_their_number_stands_apart(n: int) -> None:
+    shown = waits(Percentiles(n=n, p50_ms=600, p95_ms=1000, p99_ms=4280)).plain
+
+    assert shown.split() == ["600", "ms", "1.00", "s", "4.28", "s", f"{n:,}"]
 
 
 def test_the_spread_of_the_waits_is_drawn_and_adds_up(tmp_path: Path) -> None:

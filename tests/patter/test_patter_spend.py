@@ -11,9 +11,13 @@ import pytest
 from patter_trees import NOW_MS, exchange, told, typescript_metadata, write_call
 
 from callscope import CallLogger
+from callscope.archive.listing import call_paths
+from callscope.archive.price_file import read_book
 from callscope.archive.reader import read_call, read_envelope
+from callscope.archive.reprice import repriced
 from callscope.archive.spend import CallSpend, call_spend
 from callscope.clock import now_ms
+from callscope.importers.base.run import keep
 from callscope.index.extract import rows_of
 from callscope.testing import call_dirs
 
@@ -121,3 +125,80 @@ def test_the_commands_say_it(tmp_path: Path) -> None:
     missing = told(tmp_path, "prices", "missing", "--since", "2026-11-01")["missing"]
     assert {(each["service"], each["quantity"]) for each in missing} == {("stt", "3"), ("tts", "18")}
     assert told(tmp_path, "cost", "--since", "2026-11-01")["calls_by_source"] == {"no_provider": 1}
+
+
+def recorded(root: Path, row: dict[str, Any], **end: Any) -> CallSpend:
+    """Of a call that was written with Patter's methods; the length of it prices the line at 0.0085."""
+    logger = CallLogger(root)
+    logger.log_call_start("CA1", telephony_provider="twilio")
+    logger.log_turn("CA1", {"turn_index": 0, "user_text": "a", "agent_text": "b", **row})
+    logger.log_call_end("CA1", duration_seconds=12.5, turns=1, **end)
+    logger.close()
+    (directory,) = call_dirs(root)
+    found = call_spend(read_envelope(directory, now_ms=now_ms()), started_at_ms=0)
+    record = read_call(directory, now_ms=now_ms())
+    assert call_spend(record.call, started_at_ms=0, record=record) == found
+    return found
+
+
+def by_service(found: CallSpend) -> dict[str, Decimal | None]:
+    assert len({line.service for line in found.lines}) == len(found.lines)
+    return {line.service: line.usd for line in found.lines}
+
+
+LEG = Decimal("0.0085")
+
+
+def test_what_turns_cost_stands_beside_the_telephone_line(tmp_path: Path) -> None:
+    found = recorded(tmp_path, {"cost": {"total": 0.02, "llm": 0.02}})
+
+    assert by_service(found) == {"telephony": LEG, "llm": Decimal("0.02")}
+    assert (found.cost.usd, found.cost.status, found.recorded_usd) == (Decimal("0.0285"), "estimated", found.cost.usd)
+
+
+def test_what_rows_used_is_unpriced_beside_the_telephone_line(tmp_path: Path) -> None:
+    found = recorded(tmp_path, {"stt_audio_seconds": 3, "tts_characters": 9})
+
+    assert by_service(found) == {"telephony": LEG, "stt": None, "tts": None}
+    assert found.cost.status == "partial"
+
+
+def test_a_line_whose_call_tells_nothing_else_is_not_all_of_it(tmp_path: Path) -> None:
+    assert by_service(recorded(tmp_path, {})) == {"telephony": LEG, "other": None}
+
+
+@pytest.mark.parametrize(
+    ("cost", "expected"),
+    [
+        ({"total": 0.25, "llm": 0.25}, {"telephony": LEG, "llm": Decimal("0.25")}),
+        ({"total": 0.25, "llm": 0.24, "telephony": 0.01}, {"llm": Decimal("0.24"), "telephony": Decimal("0.01")}),
+        ({"total": 0.25}, {"other": Decimal("0.25")}),
+        ({"total": 0, "llm": 0, "telephony": 0}, {"telephony": LEG, "llm": Decimal("0.02")}),
+    ],
+)
+def test_a_total_that_the_program_gives_is_neither_lost_nor_counted_twice(
+    tmp_path: Path, cost: dict[str, float], expected: dict[str, Decimal]
+) -> None:
+    found = recorded(tmp_path, {"cost": {"total": 0.02, "llm": 0.02}}, cost=cost)
+
+    assert {service: usd for service, usd in by_service(found).items() if usd} == expected
+
+
+def test_a_tree_costs_the_same_after_its_import_but_for_the_line(tmp_path: Path) -> None:
+    write_call(tmp_path / "theirs", typescript_metadata(cost=None), ROWS)
+    keep("patter", [str(tmp_path / "theirs")], root=tmp_path / "ours")
+    (directory,) = call_paths(tmp_path / "ours")
+
+    found = call_spend(read_envelope(directory, now_ms=now_ms()), started_at_ms=0)
+
+    assert [(line.service, line.quantity) for line in found.lines if line.usd is None] == [
+        ("stt", Decimal(3)),
+        ("tts", Decimal(18)),
+    ]
+    assert found.cost.usd is not None
+
+
+def test_pricing_anew_changes_nothing_where_the_rows_tell_the_rest(tmp_path: Path) -> None:
+    recorded(tmp_path, {"cost": {"total": 0.02, "llm": 0.02}})
+
+    assert list(repriced(tmp_path, read_book(None), now_ms=now_ms())) == []

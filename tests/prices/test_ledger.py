@@ -53,6 +53,21 @@ def test_lines_of_another_status_or_price_are_apart() -> None:
     ]  # fmt: skip
 
 
+def test_what_no_price_names_says_who_bills_it_where_that_is_not_what_was_reported() -> None:
+    lines = ledger_of(
+        ("llm/openai/gpt-4.1", {"input_tokens": 1000, "output_tokens": 5}),
+        ("llm/OpenAI/gpt-4.1", {"input_tokens": 1000, "output_tokens": 5}),
+        ("llm/OpenAI/gpt-4.1", {"unreported_requests": 1}),
+        ("llm/openai/gpt-4.1", {"unreported_requests": 1}),
+        ("llm/OpenAI/none", {"input_tokens": 1, "unreported_requests": 1}),
+        ("llm/OpenAI/none", {"input_tokens": "many"}),
+    ).lines()
+
+    assert {line.billed_by for line in lines} == {"openai"}
+    assert {line.biller for line in lines if line.matched or line.provider == "openai"} == {None}
+    assert {line.biller for line in lines if not line.matched and line.provider == "OpenAI"} == {"openai"}
+
+
 def test_requests_without_a_report_are_taken_as_the_mean_of_the_others() -> None:
     reported = [{"input_tokens": 1000, "output_tokens": 50}, {"input_tokens": 2000, "output_tokens": 10}]
     ledger = ledger_of(*[(GPT, usage) for usage in reported], ("stt/deepgram/nova-3", {"audio_seconds": 60}))

@@ -18,7 +18,9 @@ from callscope.archive.reader import read_envelope
 from callscope.archive.spend import CallSpend, call_spend
 from callscope.index.index import Index
 from callscope.query.language import parse
-from callscope.web.spending import Key, calls_by, regrouped, spent
+from callscope.report import budgets
+from callscope.web.cost_review import budgets_of
+from callscope.web.spending import Key, Spent, calls_by, regrouped, spent
 
 QUERIES = (
     "",
@@ -96,8 +98,12 @@ def test_groups_are_what_the_envelopes_add_up_to(
 
     found = spent(index, parse(text, now_ms=NOW_MS), by=by)
 
+    unpriced = {key: lines[key] - len(usd[key]) for key in lines}
+    known = {key: sum(usd[key], Decimal(0)) if usd[key] else None for key in lines}
     assert {each.key: (each.usd, each.lines, each.unpriced) for each in found} == {
-        key: (sum(usd[key], Decimal(0)) if usd[key] else None, lines[key], lines[key] - len(usd[key])) for key in lines
+        # What costs nothing says nothing of what the rest costs.
+        key: (None if unpriced[key] and not known[key] else known[key], lines[key], unpriced[key])
+        for key in lines
     }
 
 
@@ -132,3 +138,38 @@ def test_groups_added_up_to_fewer_are_what_is_asked_for_at_once(index: Index) ->
     found = regrouped(spent(index, query, by=("day", "provider")), of_provider)
 
     assert sorted(found, key=lambda each: each.key) == spent(index, query, by=("provider",))
+
+
+def test_budgets_from_the_index_stand_as_those_from_the_envelopes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, file = tmp_path / "archive", tmp_path / "budgets.toml"
+    of_provider = '[[budget]]\nname = "{0}"\nprovider = "{0}"\nusd = "10"\nper = "month"\n'
+    a_call = '[[budget]]\nname = "a call"\nusd = "10"\nper = "call"\n'
+    file.write_text("schema = 1\n" + of_provider.format("local") + of_provider.format("openai") + a_call)
+    monkeypatch.setenv("CALLSCOPE_BUDGETS", str(file))
+    free = line("piper", "0", service="tts", status="not_billed", biller="local")
+    for name in ("CA3", "CA0", "CA2"):
+        put(root, name, lines=[free, line("local", None), line("localhost", "2", biller="openai")])
+
+    told = budgets.states(root, None, now_ms=NOW_MS).states
+
+    assert [(state.known_usd, state.unpriced, state.period[:2]) for state in told] == [
+        (None, 3, "20"),
+        (Decimal(6), 0, "20"),
+        (Decimal(2), 1, "CA"),
+    ]
+    assert told[2].period == "CA0"
+    assert budgets_of(site_of(root).index, now_ms=NOW_MS).states == told
+
+
+def test_groups_added_up_are_unknown_where_only_zeros_are_known() -> None:
+    free = Spent(key=("a",), usd=Decimal(0), lines=2, unpriced=0)
+    unknown = Spent(key=("b",), usd=None, lines=1, unpriced=1)
+    dear = Spent(key=("c",), usd=Decimal(1), lines=1, unpriced=0)
+
+    def added(*parts: Spent) -> list[Decimal | None]:
+        return [each.usd for each in regrouped(parts, lambda _: ())]
+
+    assert (added(free), added(free, unknown), added(unknown, free)) == ([Decimal(0)], [None], [None])
+    assert added(free, unknown, dear) == added(dear, unknown, free) == [Decimal(1)]

@@ -16,7 +16,7 @@ from callscope.archive import jsonl, listing
 from callscope.archive.paths import METADATA
 from callscope.archive.reader import CallRecord, read_call, read_file
 from callscope.archive.replace import touch_day, write_json
-from callscope.archive.spend import LINES, call_spend
+from callscope.archive.spend import LINES, call_spend, cost_with
 from callscope.model.call import IN_PROGRESS, Call
 from callscope.model.cost import Cost
 from callscope.model.event import USAGE
@@ -66,7 +66,7 @@ def repriced(
             if cost is None:
                 continue
             before = call_spend(record.call, started_at_ms=started_at_ms).cost
-            after = cost.cost(line_of(record.call))
+            after = cost_with(record, cost.cost(line_of(record.call)))
             if _differs(before, after):
                 yield Repriced(
                     call_id=record.call.call_id,
@@ -143,7 +143,7 @@ def _differs(before: Cost, after: Cost) -> bool:
 
     def essence(cost: Cost) -> list[Any]:
         return sorted(
-            (line.service, line.provider or "", line.model or "", line.usage or "", line.status, str(line.usd))
+            (line.service, line.billed_by or "", line.model or "", line.usage or "", line.status, str(line.usd))
             for line in cost.lines
         )
 

@@ -6,6 +6,8 @@ What one call cost is told by its cost lines. A call that has none still says so
   nobody knows from which prices it was made. A 0 is not believed: they record it for what they have no price for;
 - what only its rows tell is taken from there: reported usage, what turns cost (``estimated``, as such a total is), use
   of services whose providers nobody named, which cannot be priced;
+- where the lines are of the telephone line alone, as the recorder makes them of the length of a call, the rest of the
+  call is told by the total that its writer gave, else by its rows, as above; no service is counted twice;
 - usage without prices, and a call that told of no usage at all, are unpriced lines with the reason, never nothing;
 - a call that nobody answered used nothing unless it says otherwise, and one that goes on is not priced yet.
 
@@ -15,7 +17,7 @@ has no line at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -58,6 +60,8 @@ _SILENT_ZERO: Final = "its writer recorded 0 for speech and language, which is a
 _NO_LEG: Final = "its writer recorded no cost of the telephone line"
 _BROKEN: Final = "a cost line that cannot be read: callscope reprice"
 _TELEPHONY: Final = "telephony"
+_ROUNDED: Final = Decimal("0.000000001")
+"""Sums are kept as numbers of 64 bits: what differs by less is the same."""
 _MOST: Final = Decimal(10**15)
 """More than anything costs or uses: what is beyond is a mistake, or meant to break a sum."""
 
@@ -99,6 +103,18 @@ class CallSpend(msgspec.Struct, frozen=True, kw_only=True):
         return total(self.lines, self.actual)
 
 
+def cost_document(call: Call, spend: CallSpend) -> dict[str, Any]:
+    """What a call cost, as documents tell it: ``cost`` as metadata.json has it, and its ``cost_status``.
+
+    ``cost`` has what is known in US dollars, by service as far as that is known; it is None when nothing is.
+    """
+    cost = spend.cost
+    return {
+        "cost": None if cost.usd is None else _in_dollars(call, cost, cost.usd),
+        "cost_status": cost.status if spend.lines else None,
+    }
+
+
 def spend_of(
     root: Path, *, now_ms: int, since_ms: int | None = None, until_ms: int | None = None
 ) -> Iterator[CallSpend]:
@@ -134,7 +150,10 @@ def call_spend(call: Call, *, started_at_ms: int, record: CallRecord | None = No
     lines, bad = _readable(call.callscope.get("cost_lines"), CostLine)
     recorded = _dollars((call.cost or {}).get("total"))
     source = _source(call, has_lines=bool(lines or bad), recorded=recorded)
-    if source == LINES:
+    if source == LINES and not bad and call.status != IN_PROGRESS and _is_of_the_line_alone(lines):
+        source, lines = _with_the_rest(call, lines, recorded, record)
+        recorded = recorded if source == RECORDED else total(lines).usd
+    elif source == LINES:
         lines += [_unknown(_BROKEN, status=ERROR)] * bad
     elif source == NO_USAGE:
         source, lines = _from_rows(call, read_usage(call.path) if record is None else usage_of(record))
@@ -158,6 +177,33 @@ def call_spend(call: Call, *, started_at_ms: int, record: CallRecord | None = No
         recorded_usd=recorded,
         actual=tuple(_readable(call.callscope.get("actual"), Actual)[0]),
     )
+
+
+def cost_with(record: CallRecord, cost: Cost) -> Cost:
+    """What a call costs if its envelope's lines were these.
+
+    Args:
+        record: the call.
+        cost: the lines.
+    """
+    call = record.call
+    if not cost.lines or call.status == IN_PROGRESS or not _is_of_the_line_alone(cost.lines):
+        return cost
+    now = call_spend(call, started_at_ms=0, record=record)
+    recorded = now.recorded_usd if now.source == RECORDED and (call.cost or {}).get("total") else None
+    _, lines = _with_the_rest(call, list(cost.lines), recorded, record)
+    return total(lines, cost.actual)
+
+
+def _in_dollars(call: Call, cost: Cost, usd: Decimal) -> dict[str, Any]:
+    given = _dollars((call.cost or {}).get("total"))
+    if call.cost and given is not None and abs(given - usd) <= _ROUNDED:
+        return call.cost
+    sums: dict[str, Decimal] = {}
+    for line in cost.lines:
+        if line.usd is not None:
+            sums[line.service] = sums.get(line.service, Decimal(0)) + line.usd
+    return {"total": float(usd), **{service: float(amount) for service, amount in sorted(sums.items())}}
 
 
 def _source(call: Call, *, has_lines: bool, recorded: Decimal | None) -> Source:
@@ -200,6 +246,28 @@ def _from_rows(call: Call, rows: RowUsage) -> tuple[Source, list[CostLine]]:
     if rows.unnamed:
         return "no_provider", [each for line in rows.unnamed for each in _unnamed_lines(line)]
     return "no_usage", [_unknown(_UNTOLD if call.callscope else _SILENT)]
+
+
+def _is_of_the_line_alone(lines: Iterable[CostLine]) -> bool:
+    return all(line.service == _TELEPHONY for line in lines)
+
+
+def _with_the_rest(
+    call: Call, leg: list[CostLine], recorded: Decimal | None, record: CallRecord | None
+) -> tuple[Source, list[CostLine]]:
+    """The lines of a call whose own are of its telephone line alone, with what else its envelope or its rows tell."""
+    if recorded and abs(recorded - (total(leg).usd or 0)) > _ROUNDED:
+        told = list(_recorded_lines(call, recorded))
+        services = {line.service for line in told if line.usd is not None}
+        # A total that is not explained by its parts may hold the line already.
+        if services & {_TELEPHONY, "other"}:
+            return RECORDED, told
+        return RECORDED, [*leg, *(line for line in told if line.service != _TELEPHONY)]
+    rows = read_usage(call.path) if record is None else usage_of(record)
+    if any(line.service != _TELEPHONY for line in rows.reported) or not (rows.usd or rows.unnamed or rows.turns):
+        return LINES, leg
+    _, told = _from_rows(call, msgspec.structs.replace(rows, reported=()))
+    return LINES, [*leg, *(line for line in told if line.service != _TELEPHONY)]
 
 
 def _turn_lines(call: Call, rows: RowUsage) -> Iterator[CostLine]:

@@ -10,6 +10,7 @@ from rich.text import Text
 from callscope.cli import columns
 from callscope.cli.columns import Column
 from callscope.prices.budget import State
+from callscope.report import figures
 from callscope.report.budgets import Budgets
 from callscope.report.money import at_least, money
 from callscope.report.safe_text import clean
@@ -40,7 +41,8 @@ def render(console: Console, budgets: Budgets) -> None:
 
 
 def _spent(state: State) -> Text:
-    return Text(at_least(state.spent_usd, state.unpriced), style="yellow" if state.unpriced else "")
+    shown = at_least(state.known_usd, state.unpriced, estimated=state.estimated)
+    return Text(shown, style="yellow" if state.unpriced else "")
 
 
 def _bar(state: State, width: int) -> Text:
@@ -53,12 +55,14 @@ def _bar(state: State, width: int) -> Text:
             cells[place] = "│"
     text = Text("".join(cells), style=_STYLES[state.verdict])
     share = f"{state.share * 100:.0f} %" if state.share < 10 else "> 999 %"  # noqa: PLR2004 -- more says no more
+    if state.known_usd is None:
+        share = figures.UNKNOWN
     return text.append(f" {share:>7}", style="default")
 
 
 def _verdict(state: State, *, wide: bool) -> Text:
     text = Text(state.verdict, style=_STYLES[state.verdict])
-    return text.append(f", {state.unpriced} unpriced") if state.unpriced and wide else text
+    return text.append(f", {state.unpriced:,} unpriced") if state.unpriced and wide else text
 
 
 def _period(state: State, *, wide: bool) -> Text:

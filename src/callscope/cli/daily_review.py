@@ -15,6 +15,7 @@ from callscope.cli import budget_table, columns, missing_page, screen, spend_tab
 from callscope.cli.columns import Column
 from callscope.model.wire import format_ts
 from callscope.prices.biller import billers
+from callscope.prices.exact import plain
 from callscope.report import budgets as budget_report
 from callscope.report import figures
 from callscope.report import spend as spend_report
@@ -38,9 +39,8 @@ def show(calls: Sequence[CallSpend], report: Report, *, archive: Path, as_json: 
     """
     budgets = budget_report.states(archive, None, now_ms=now_ms)
     dearest = spend_report.report(calls, (), by="call", period=report.period).rows[:_DEAREST]
-    biller = billers(price_book(None))
-    unknown = missing(calls, biller)
-    used = volumes(spend_report.billed(calls, biller))
+    unknown = missing(calls, billers(price_book(None)))
+    used = volumes(spend_report.billed(calls))
     if as_json:
         screen.print_json(_document(report, used, dearest, unknown, budgets))
         return
@@ -79,10 +79,10 @@ def _providers(console: Console, used: Mapping[str | None, Volume], rows: Sequen
         Column(name="PROVIDER", cells=[spend_table.name(row.now.key, "provider") for row in rows], left=True, cut=1),
         Column(name="USD", cells=[spend_table.dollars(row.now) for row in rows]),
         Column(name="CHANGE", cells=[spend_table.change(row) for row in rows]),
-        Column(name="MINUTES", cells=[_figure(each.get("seconds"), ".1f", per=60) for each in found]),
+        Column(name="MINUTES", cells=[_figure(each.get("seconds"), ",.1f", per=60) for each in found]),
         Column(name="TOKENS", cells=[_figure(each.get("tokens"), ",.0f") for each in found]),
         Column(name="CHARACTERS", cells=[_figure(each.get("characters"), ",.0f") for each in found]),
-        Column(name="UNPRICED", cells=[Text(str(row.now.unpriced or ""), style="yellow") for row in rows]),
+        Column(name="UNPRICED", cells=[spend_table.count(row.now.unpriced) for row in rows]),
     ]
     columns.render(console, table)
 
@@ -108,7 +108,7 @@ def _unknown(console: Console, found: Sequence[Missing]) -> None:
         missing_page.reason(console, each)
     more = len(found) - _MOST_MISSING
     if more > 0:
-        columns.print_line(console, Text(f"and {more} more: callscope prices missing"))
+        columns.print_line(console, Text(f"and {more:,} more: callscope prices missing"))
 
 
 def _document(
@@ -125,7 +125,12 @@ def _document(
     return document | {
         "budgets": budget_report.document(budgets),
         "dearest": [
-            {"call_id": row.now.key[0], "path": row.now.key[1], "usd": row.now.usd, "unpriced_lines": row.now.unpriced}
+            {
+                "call_id": row.now.key[0],
+                "path": row.now.key[1],
+                "usd": plain(row.now.usd),
+                "unpriced_lines": row.now.unpriced,
+            }
             for row in dearest
         ],
         "missing": [missing_document(each) for each in unknown],

@@ -28,7 +28,11 @@ _MEANING: Final[dict[Part, str]] = {
 }
 _STYLES: Final = {"ok": "green", "close": "yellow", "off": "bold red"}
 _NOTHING: Final = Decimal("0.00005")
-"""What is less is shown as nothing."""
+"""What is less is not worth a line of its own, unless the whole difference is as little."""
+_LEAST: Final = Decimal("1E-9")
+"""What is less is the rounding of a quotient."""
+_FIGURES: Final = 3
+"""Significant digits of what four places show as nothing."""
 
 
 def render(console: Console, result: Reconciliation) -> None:
@@ -47,7 +51,7 @@ def render(console: Console, result: Reconciliation) -> None:
         console.print()
         columns.print_line(console, Text(clean(row.provider), style="bold"))
         for part, usd in row.parts.items():
-            if abs(usd) >= _NOTHING:
+            if abs(usd) >= min(_NOTHING, max(abs(row.difference_usd) / 100, _LEAST)):
                 columns.print_line(console, Text(f"{_signed(usd):>12}  {_MEANING[part]}"))
         for line in _lines(row):
             console.print(Text(f"  {clean(line)}"), soft_wrap=not console.is_terminal)
@@ -96,12 +100,18 @@ def _estimate(row: Comparison) -> Text:
 
 
 def _dollars(usd: Decimal) -> str:
-    sign = "-" if usd < 0 and abs(usd) >= _NOTHING else ""
-    return f"{sign}${abs(usd):,.2f}" if abs(usd) >= 100 or not usd else f"{sign}${abs(usd):,.4f}"  # noqa: PLR2004 -- from there on, parts of a cent are noise
+    size = abs(usd)
+    sign = "-" if usd < 0 and size >= _LEAST else ""
+    if size >= 100 or not usd:  # noqa: PLR2004 -- from there on, parts of a cent are noise
+        return f"{sign}${size:,.2f}"
+    if _LEAST <= size < _NOTHING:
+        size = round(size, _FIGURES - 1 - size.adjusted())
+        return f"{sign}${size:.{_FIGURES - 1 - size.adjusted()}f}"
+    return f"{sign}${size:,.4f}"
 
 
 def _signed(usd: Decimal) -> str:
-    return f"+{_dollars(usd)}" if usd >= _NOTHING else _dollars(usd)
+    return f"+{_dollars(usd)}" if usd >= _LEAST else _dollars(usd)
 
 
 def _percent(percent: Decimal | None) -> str:

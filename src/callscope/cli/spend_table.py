@@ -41,10 +41,10 @@ def render(console: Console, report: Report) -> None:
     if wide and report.by != "call":
         table.append(Column(name="A CALL", cells=[_rate(row.now.usd_per_call) for row in rows]))
     if report.by != "call":
-        table.append(Column(name="CALLS", cells=[Text(str(row.now.calls)) for row in rows]))
+        table.append(Column(name="CALLS", cells=[Text(f"{row.now.calls:,}") for row in rows]))
     if wide or report.by == "call":
         table.append(Column(name="MINUTES", cells=[Text(minutes(row.now.duration_ms)) for row in rows]))
-    table.append(Column(name="UNPRICED", cells=[_count(row.now.unpriced) for row in rows]))
+    table.append(Column(name="UNPRICED", cells=[count(row.now.unpriced) for row in rows]))
     columns.render(console, table, rules_before=[len(report.rows)])
     console.print()
     for label, text in (*_facts(report.total, str(report.period)), *notes(report)):
@@ -76,8 +76,8 @@ def unpriced(now: Sum) -> str:
         return "nothing"
     share = 100 * now.unpriced / now.lines
     return (
-        f"{now.unpriced} of {figures.count(now.lines, 'cost line')} ({share:.0f} %), "
-        f"in {now.unpriced_calls} of {figures.count(now.calls, 'call')}"
+        f"{now.unpriced:,} of {figures.count(now.lines, 'cost line')} ({share:.0f} %), "
+        f"in {now.unpriced_calls:,} of {figures.count(now.calls, 'call')}"
     )
 
 
@@ -119,8 +119,13 @@ def change(row: Row) -> Text:
 
 
 def minutes(duration_ms: float) -> str:
-    """``12.3``."""
-    return f"{duration_ms / 60_000:.1f}"
+    """``1,012.3``."""
+    return f"{duration_ms / 60_000:,.1f}"
+
+
+def count(number: int) -> Text:
+    """How many have no amount; nothing where all have one."""
+    return Text(f"{number:,}" if number else "", style="yellow")
 
 
 def _facts(total: Row, period: str) -> Sequence[tuple[str, str]]:
@@ -134,7 +139,3 @@ def _facts(total: Row, period: str) -> Sequence[tuple[str, str]]:
 
 def _rate(value: Decimal | None) -> Text:
     return Text(figures.UNKNOWN if value is None else money(value, 0))
-
-
-def _count(number: int) -> Text:
-    return Text(str(number) if number else "", style="yellow")

@@ -28,7 +28,8 @@ Rows = Sequence[tuple[Key, Figures]]
 NOT_ENOUGH: Final = "not enough"
 _WAIT: Final = 8
 """Characters of a wait; three of them and a number stand in one column, so that "not enough" can take their place."""
-_COUNT: Final = 6
+_COUNT: Final = 7
+"""Characters of a number of waits, as of ``127,662``; what is longer moves the waits of its row to the left."""
 _WAITS_NAME: Final = f"{'P50':>{_WAIT}}{'P95':>{_WAIT + 1}}{'P99':>{_WAIT + 1}}{'N':>{_COUNT + 1}}"
 _BAR: Final = 20
 _LEAST_BAR: Final = 6
@@ -100,9 +101,9 @@ def render_stages(console: Console, rows: Rows, by: Sequence[str]) -> None:
 def waits(value: Percentiles) -> Text:
     """p50, p95, p99 and of how many; of fewer than 20, only of how many."""
     if value.p50_ms is None or value.p95_ms is None or value.p99_ms is None:
-        return Text.assemble((f"{NOT_ENOUGH:>{3 * _WAIT + 2}}", "dim"), f"{value.n:>{_COUNT + 1},}")
+        return Text.assemble((f"{NOT_ENOUGH:>{3 * _WAIT + 2}}", "dim"), f" {value.n:>{_COUNT},}")
     shown = (figures.wait(each) for each in (value.p50_ms, value.p95_ms, value.p99_ms))
-    return Text(" ".join(f"{each:>{_WAIT}}" for each in shown) + f"{value.n:>{_COUNT + 1},}")
+    return Text(" ".join(f"{each:>{_WAIT}}" for each in shown) + f" {value.n:>{_COUNT},}")
 
 
 def share(value: float | None) -> str:

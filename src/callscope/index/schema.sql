@@ -364,7 +364,7 @@ SELECT
     c.id AS call,
     (b.id & 1048575) * 256 + l.key AS seq,
     json_extract(l.value, '$[0]') AS service,
-    json_extract(l.value, '$[1]') AS provider,          -- who bills it; as reported where no price applied
+    json_extract(l.value, '$[1]') AS provider,          -- who bills it; as reported where nobody knew
     json_extract(l.value, '$[2]') AS model,             -- '' when unknown
     json_extract(l.value, '$[3]') AS status,
     json_extract(l.value, '$[4]') AS unit,

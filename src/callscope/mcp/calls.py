@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from callscope.archive.reader import CallRecord
+from callscope.archive.spend import call_spend, cost_document
 from callscope.index.calls import CallRow
 from callscope.index.search import Hit
 from callscope.mcp.answer import Answer
 from callscope.mcp.archive import Archive
-from callscope.model.call import Call
 from callscope.model.event import WORD_KEYS, Event
 from callscope.model.exchange import Exchange
 from callscope.model.turn import Turn
@@ -52,7 +52,7 @@ def show_call(archive: Archive, call: str, first_turn: int, turns: int, *, event
     record = archive.record(call)
     timeline = timeline_of(record)
     document: dict[str, Any] = {
-        "call": facts(answer, record.call),
+        "call": facts(answer, record),
         "latency_ms": record.call.latency or timeline.latency,
     }
     document["problems"] = [
@@ -80,8 +80,9 @@ def timeline_of(record: CallRecord) -> Timeline:
     return summarise(call.started_at_ms, call.ended_at_ms, record.turns, record.events, call=call)
 
 
-def facts(answer: Answer, call: Call) -> dict[str, Any]:
+def facts(answer: Answer, record: CallRecord) -> dict[str, Any]:
     """What is known of a call beside its rows. Numbers are masked, whoever wrote them."""
+    call = record.call
     ours = call.callscope or {}
     return {
         "call_id": answer.name(call.call_id),
@@ -104,9 +105,21 @@ def facts(answer: Answer, call: Call) -> dict[str, Any]:
         "labels": {
             str(answer.name(key)): answer.name(value) for key, value in list((call.labels or {}).items())[:_MAX_LABELS]
         },
-        "cost_usd": call.cost,
-        "cost_status": ours.get("cost_status"),
+        **_cost(record),
         "lost_rows": ours.get("lost") or None,
+    }
+
+
+def _cost(record: CallRecord) -> dict[str, Any]:
+    """What the call cost, by the keys of a list's rows, and what that is made of."""
+    call = record.call
+    spend = call_spend(call, started_at_ms=call.started_at_ms or 0, record=record)
+    known = cost_document(call, spend)
+    return {
+        "cost_usd": None if known["cost"] is None else float(spend.cost.usd or 0),
+        "cost_is_at_least": spend.cost.unpriced > 0,
+        "cost_by_service": {name: usd for name, usd in (known["cost"] or {}).items() if name != "total"} or None,
+        "cost_status": known["cost_status"],
     }
 
 

@@ -9,6 +9,7 @@ import msgspec
 from callscope.errors import SettingError
 from callscope.index.compare import Figure
 from callscope.index.index import Index
+from callscope.index.spend import Spend
 from callscope.mcp.answer import Answer
 from callscope.mcp.archive import Archive
 from callscope.model.call import IN_PROGRESS
@@ -30,16 +31,17 @@ def sum_cost(archive: Archive, query: str, by: list[str]) -> str:
     groups = [
         {
             **_key(answer, by, key),
-            "usd": round(value.usd, 9),
+            "usd": _known(value),
             "is_at_least": value.unpriced > 0,
             "unpriced": value.unpriced,
         }
         for key, value in rows
     ]
     if not set(by) & {"hour", "day", "week", "month"}:
-        groups.sort(key=lambda group: -float(group["usd"]))
+        groups.sort(key=lambda group: -float(group["usd"] or 0))
     unpriced = sum(value.unpriced for _, value in rows)
-    usd = round(sum(value.usd for _, value in rows), 9) if rows else None
+    known = [group["usd"] for group in groups if group["usd"] is not None]
+    usd = round(sum(known), 9) if known else None
     total = {"usd": usd, "is_at_least": unpriced > 0, "unpriced": unpriced}
     if figures is not None:
         going_on = _going_on(index, asked)
@@ -104,6 +106,11 @@ def compare(archive: Archive, a: str, b: str) -> str:
         "figures": figures,
     }
     return answer.json(document, rows="figures")
+
+
+def _known(value: Spend) -> float | None:
+    """What is known of a group's cost; None when nothing is."""
+    return None if value.unpriced == value.lines else round(value.usd, 9)
 
 
 def _going_on(index: Index, query: CallQuery) -> int:

@@ -35,7 +35,7 @@ def explain_wait(archive: Archive, call: str, exchange: int | None) -> str:
     record = archive.record(call)
     timeline = timeline_of(record)
     chosen = _chosen(timeline.exchanges, exchange, call)
-    document: dict[str, Any] = {"call": {k: v for k, v in facts(answer, record.call).items() if k in _OF_CALL}}
+    document: dict[str, Any] = {"call": {k: v for k, v in facts(answer, record).items() if k in _OF_CALL}}
     if chosen is None:
         answer.note(
             "no wait of this call is known: it has no exchange with an answer, or nobody told when the sides spoke"

@@ -42,6 +42,8 @@ class CostLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str | None
     """As reported."""
     status: CostStatus
+    biller: str | None = None
+    """Who bills it, by the name that prices go by; None where ``matched`` or ``provider`` says it."""
     matched: str | None = None
     """Id of the price that applied; None without one."""
     usage: str | None = None
@@ -68,7 +70,13 @@ class CostLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def billed_by(self) -> str | None:
-        """The provider of the price that applied, by the catalogue's id; without one, as reported."""
+        """Who bills it, by the name that prices go by, as it was known when it was priced.
+
+        Of lines that were priced before they had a ``biller``: the provider of the price that applied; without one, as
+        reported.
+        """
+        if self.biller is not None:
+            return self.biller
         return self.provider if self.matched is None else self.matched.partition("/")[0]
 
 

@@ -6,7 +6,7 @@ anew each time something of it comes, so that order and repetition of what comes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -14,6 +14,9 @@ from callscope.model.event import Event
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+UNKNOWN_LENGTH: Final = "unknown"
+"""As ``duration_ms`` in `WholeCall.end`: the call is over, and nobody knows when it ended."""
 
 
 class WholeTurn(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +59,8 @@ class WholeCall(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[WholeTurn | Event, ...] = ()
     """In the order of their moments. A row that tells no moment stands where it belongs."""
     end: dict[str, Any] = {}
-    """As `CallLog.end` takes it: status, error, reason, duration_ms, turns, cost, latency, recording_path."""
+    """As `CallLog.end` takes it: status, error, reason, duration_ms, turns, cost, latency, recording_path.
+    See also `UNKNOWN_LENGTH`."""
     source: dict[str, Any]
     """Where it comes from: ``format`` and ``id``, which name it for ever; ``version``; ``computed``, the names of what
     the source does not say and was worked out; ``not_understood``, counts by what it was; ``revision``, a whole number

@@ -39,6 +39,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: Provider | None
     """As the catalogue knows it; None also for one that only the user's prices know."""
+    biller: str | None = None
+    """Who bills, by the catalogue's id or the name that the user's prices know; None where nobody can tell."""
     entry: Entry | None = None
     """None: unpriced, and ``reason`` says why and what to do; or a local provider, which nobody bills."""
     source: PriceSource = "catalogue"
@@ -134,7 +136,8 @@ class PriceBook:
         """The price of an add-on, charged on top of what was found, under the same plan."""
         provider, entry = found.provider, found.entry
         if provider is None:
-            return Found(provider=None, reason=f'the add-on "{name}" is of no provider that is known; {_ADD_PRICE}')
+            reason = f'the add-on "{name}" is of no provider that is known; {_ADD_PRICE}'
+            return Found(provider=None, biller=found.biller, reason=reason)
         service = entry.service if entry else ""
         wanted = Wanted(mode=entry.mode, plan=entry.plan, region=entry.region) if entry else Wanted()
         request = _Request(service, provider.id, name, wanted, addon_of=provider.id)
@@ -160,7 +163,8 @@ class PriceBook:
         return timeline
 
     def _fill(self, timeline: _Timeline, index: int, at_ms: int | None) -> Found:
-        found = timeline.found[index] = self._at(timeline.subject, at_ms)
+        found = self._at(timeline.subject, at_ms)
+        timeline.found[index] = found = msgspec.structs.replace(found, biller=timeline.subject.biller.id)
         return found
 
     def _subject(self, request: _Request) -> _Subject:

@@ -46,6 +46,8 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
     """The catalogue's id, where it has one: budgets name providers so."""
     agent: str | None = None
     call_id: str | None = None
+    estimated: bool = False
+    """Whether something about ``usd`` was assumed."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     """``over`` from 100 % on, ``warning`` from the first threshold on; below it ``ok``, but ``unknown`` if
     anything is unpriced."""
+    estimated: bool = False
+    """Whether something about ``spent_usd`` was assumed; only sums of lines, as those of reports, tell."""
+
+    @property
+    def known_usd(self) -> Decimal | None:
+        """``spent_usd``; None where nothing but zeros is known beside what is unpriced."""
+        return None if self.unpriced and not self.spent_usd else self.spent_usd
 
 
 class Crossing(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +91,7 @@ class _Tally(NamedTuple):
 
     usd: Decimal = _ZERO
     unpriced: int = 0
+    estimated: bool = False
     elsewhere_usd: Decimal = _ZERO
     elsewhere_unpriced: int = 0
     peak_usd: Decimal = _ZERO
@@ -133,7 +143,7 @@ def crossed(budget: Budget, before: Decimal, after: Decimal) -> tuple[int, ...]:
     return tuple(one for one in budget.thresholds if before * 100 < budget.usd * one <= after * 100)
 
 
-def state_of(budget: Budget, period: str, *, spent_usd: Decimal, unpriced: int) -> State:
+def state_of(budget: Budget, period: str, *, spent_usd: Decimal, unpriced: int, estimated: bool = False) -> State:
     """The state that sums come to."""
     reached = tuple(one for one in budget.thresholds if spent_usd * 100 >= budget.usd * one)
     verdict: Verdict = "unknown" if unpriced else "ok"
@@ -149,6 +159,7 @@ def state_of(budget: Budget, period: str, *, spent_usd: Decimal, unpriced: int) 
         share=float(spent_usd / budget.usd),
         crossed=reached,
         verdict=verdict,
+        estimated=estimated,
     )
 
 
@@ -158,7 +169,7 @@ def states(
     """Each budget in its period at a moment, from everything that was spent: for reports over an archive."""
     meter = Meter(budgets)
     for spend in spends:
-        meter.add(spend.at_ms, spend.provider, spend.agent, spend.call_id, spend.usd)
+        meter.add(spend.at_ms, spend.provider, spend.agent, spend.call_id, spend.usd, estimated=spend.estimated)
     return meter.states(at_ms, call_id)
 
 
@@ -175,7 +186,14 @@ class Meter:
         self._tallies: dict[tuple[str, str], _Tally] = {}
 
     def add(
-        self, at_ms: float, provider: str | None, agent: str | None, call_id: str | None, usd: Decimal | None
+        self,
+        at_ms: float,
+        provider: str | None,
+        agent: str | None,
+        call_id: str | None,
+        usd: Decimal | None,
+        *,
+        estimated: bool = False,
     ) -> list[Crossing]:
         """Add one amount, None being unpriced, to every budget that it counts towards.
 
@@ -188,8 +206,11 @@ class Meter:
             if part is None or period is None:
                 continue
             tally = self._tallies.get((budget.name, period), _Tally())
-            more = {"unpriced": tally.unpriced + 1} if part.usd is None else {"usd": tally.usd + part.usd}
-            found += self._put(budget, period, tally._replace(**more))
+            if part.usd is None:
+                tally = tally._replace(unpriced=tally.unpriced + 1)
+            else:
+                tally = tally._replace(usd=tally.usd + part.usd, estimated=tally.estimated or estimated)
+            found += self._put(budget, period, tally)
         return found
 
     def baseline(self, name: str, period: str, usd: Decimal, unpriced: int) -> list[Crossing]:
@@ -209,7 +230,8 @@ class Meter:
             period = period_of(budget, at_ms, call_id)
             if period is not None:
                 tally = self._tallies.get((budget.name, period), _Tally())
-                found.append(state_of(budget, period, spent_usd=tally.total_usd, unpriced=tally.total_unpriced))
+                usd, unpriced = tally.total_usd, tally.total_unpriced
+                found.append(state_of(budget, period, spent_usd=usd, unpriced=unpriced, estimated=tally.estimated))
         return found
 
     def forget(self, call_id: str) -> None:

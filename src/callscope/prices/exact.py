@@ -12,3 +12,10 @@ It holds 10^15 tokens at a price of ten digits. Only a division by 60 or 3,600 c
 """
 
 ZERO: Final = Decimal(0)
+
+
+def plain(amount: Decimal | None) -> str | None:
+    """As text without an exponent, as JSON tells it; None of what is unknown."""
+    if amount is None:
+        return None
+    return f"{amount:f}" if amount else "0"

@@ -74,10 +74,11 @@ class _Reports:
 class Ledger:
     """The lines of one call. One thread at a time."""
 
-    __slots__ = ("_reports", "_sums", "_unreported")
+    __slots__ = ("_billers", "_reports", "_sums", "_unreported")
 
     def __init__(self) -> None:
         self._sums: dict[_Key, _Sum] = {}
+        self._billers: dict[_Whose, str | None] = {}
         self._reports: dict[_Whose, _Reports] = {}
         self._unreported: dict[_Whose, int] = {}
 
@@ -93,6 +94,8 @@ class Ledger:
         reports: _Reports | None = None
         for line in lines:
             whose = (line.service, line.provider, line.model)
+            if whose not in self._billers and len(self._billers) < _MOST_LINES:
+                self._billers[whose] = line.billed_by
             if line.usage == UNREPORTED and line.status == UNPRICED:
                 self.unreported(*whose, int(line.quantity or 0))
                 continue
@@ -137,19 +140,21 @@ class Ledger:
         else:
             self._sums[key] = _Sum(
                 msgspec.structs.replace(
-                    line, provider=None, model=None, matched=None, unit=None, price=None, source=None,
+                    line, provider=None, model=None, biller=None, matched=None, unit=None, price=None, source=None,
                     quantity=None, quantity_billed=None,
                 )
             )  # fmt: skip
 
     def _estimate(self, whose: _Whose, requests: int) -> CostLine:
         service, provider, model = whose
+        biller = self._billers.get(whose)
         reports = self._reports.get(whose)
         line = CostLine(
             service=service,
             provider=provider,
             model=model,
             status=UNPRICED,
+            biller=None if biller == provider else biller,
             usage=UNREPORTED,
             unit="request",
             quantity=Decimal(requests),

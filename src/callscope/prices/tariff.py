@@ -31,7 +31,7 @@ class Tariff:
     """
 
     __slots__ = (
-        "about_record", "assumed", "at_ms", "book", "entry", "found", "matched", "model", "provider", "rates",
+        "about_record", "assumed", "at_ms", "biller", "book", "entry", "found", "matched", "model", "provider", "rates",
         "service", "version",
     )  # fmt: skip
 
@@ -58,6 +58,8 @@ class Tariff:
         self.about_record = assumed
         self.assumed = found.assumed if assumed is None else joined(found.assumed, assumed)
         self.version = book.version
+        # A line says who bills it where neither its price nor what was reported does: most lines stay as short.
+        self.biller = None if found.biller == provider else found.biller
 
     def at(self, found: Found) -> Tariff:
         """The same record at another price."""
@@ -125,6 +127,7 @@ class Tariff:
             provider=self.provider,
             model=self.model,
             status=UNPRICED,
+            biller=self.biller if self.matched is None else None,
             matched=self.matched,
             usage=usage,
             quantity=None if quantity is None else Decimal(quantity),
@@ -139,6 +142,7 @@ class Tariff:
             provider=self.provider,
             model=self.model,
             status=ERROR,
+            biller=self.biller,
             usage=usage,
             catalogue=self.version,
             reason=reason,
@@ -151,6 +155,7 @@ class Tariff:
             provider=self.provider,
             model=self.model,
             status=NOT_BILLED,
+            biller=self.biller if self.matched is None else None,
             matched=self.matched,
             usage=usage,
             quantity=None if quantity is None else Decimal(quantity),

@@ -138,6 +138,8 @@ class CallFile:
 
     def count_turn(self, turn: Turn) -> None:
         """Take one turn that is on disk into the sums."""
+        if self._watch is not None:
+            self._watch.turn(turn)
         self._fold.turn(turn)
         self._summary.add(self._fold.drain())
 

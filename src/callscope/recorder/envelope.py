@@ -14,6 +14,7 @@ from callscope.archive import paths
 from callscope.archive.envelope import status_of
 from callscope.model import call as words
 from callscope.model import wire
+from callscope.model.whole import UNKNOWN_LENGTH
 from callscope.model.wire import format_ts
 from callscope.prices.call_cost import Line
 from callscope.redaction import policy as redaction
@@ -69,6 +70,7 @@ class Envelope:
             "error": (redaction.words(error, self._policy) or _WITHHELD) if error else None,
             "reason": redaction.words(reason, self._policy),
             "duration_ms": _number(given.get("duration_ms")),
+            "has_no_length": given.get("duration_ms") == UNKNOWN_LENGTH,
             "turns": _whole(given.get("turns")),
             "cost": self._figures(given.get("cost")),
             "latency": self._figures(given.get("latency")),
@@ -144,7 +146,7 @@ class Envelope:
             "call_id": self._call_id,
             "trace_id": fields.get("trace_id"),
             "started_at": format_ts(self._started_at_ms),
-            "ended_at": None if self.ended_at_ms is None else format_ts(self.ended_at_ms),
+            "ended_at": None if self._ends_unknown() else format_ts(self.ended_at_ms or 0),
             "duration_ms": self._duration_ms(),
             "status": words.IN_PROGRESS if outcome is None else outcome.status,
             "caller": fields.get("caller") or "",
@@ -182,8 +184,12 @@ class Envelope:
         found = decide(facts, status=None, error=error, reason=reason)
         return found if found.status == words.FAILED else decide(facts, status=status, error=error, reason=reason)
 
+    def _ends_unknown(self) -> bool:
+        """Whether nobody knows when the call ended: it goes on, or its source does not say."""
+        return self.ended_at_ms is None or self._end.get("has_no_length", False)
+
     def _duration_ms(self) -> float | None:
-        if self.ended_at_ms is None:
+        if self.ended_at_ms is None or self._ends_unknown():
             return None
         given: float | None = self._end.get("duration_ms")
         return self.ended_at_ms - self._started_at_ms if given is None else given

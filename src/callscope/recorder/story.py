@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from collections import deque
 from collections.abc import Collection, Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +26,7 @@ from callscope.recorder.snapshot import restore, take
 from callscope.redaction import policy as redaction
 from callscope.redaction.policy import Policy
 from callscope.timeline.outcome import Facts
-from callscope.timeline.silence import SilenceWatch, event_of
+from callscope.timeline.silence import EARLY_MS, SilenceWatch, event_of
 from callscope.timeline.silence_words import Silence
 
 _END: Final = ("status", "error", "reason", "duration_ms", "turns", "cost", "latency", "recording_path")
@@ -77,6 +78,7 @@ class Story:
         reports_sound = self._file.about.reports_sound
         started_at_ms = call.started_at_ms
         self._watch = None if is_told else SilenceWatch(started_at_ms=started_at_ms, reports_sound=reports_sound)
+        self._said: deque[Turn] = deque()  # that the watch waits for, as a reader does
         for row in call.rows:
             if isinstance(row, WholeTurn):
                 self._turn(row)
@@ -113,6 +115,7 @@ class Story:
         """
         if self.call.ended_at_ms is not None:
             given = dict.fromkeys(_END) | {name: self.call.end.get(name) for name in _END}
+            self._watch_turns(None)
             self._count_silences(self._watch.finish(self.call.ended_at_ms) if self._watch is not None else ())
             self._file.finish(wire.plain(given), self.call.ended_at_ms, shared_at_ms=None)
         document = self._file.document(NOTHING, 0)
@@ -162,16 +165,17 @@ class Story:
         file.turns += 1
         file.written += 1
         latency: Any = row["latency"]
-        file.count_turn(
-            Turn(
-                ts_ms=ts_ms,
-                turn_index=index,
-                role=role,
-                text=None,
-                latency=latency,
-                interrupted=turn.interrupted,
-            )
+        counted = Turn(
+            ts_ms=ts_ms,
+            turn_index=index,
+            role=role,
+            text=None,
+            text_length=len(said["text"].strip()) if said["text"] else None,
+            latency=latency,
+            interrupted=turn.interrupted,
         )
+        file.count_turn(counted)
+        self._said.append(counted)
 
     def _event(self, event: Event) -> None:
         """As `Writer` does with an event."""
@@ -188,8 +192,16 @@ class Story:
         self._told.append(self.events[-1])
         self._file.written += 1
         counted = Event(ts_ms=ts_ms, type=kind, data=data)
+        self._watch_turns(ts_ms)
         self._count_silences(self._watch.event(counted) if self._watch is not None else ())
         self._file.count_event(counted)
+
+    def _watch_turns(self, before_ms: int | None) -> None:
+        """Have the watch take the turns before a moment; None: all."""
+        while self._said and (before_ms is None or (self._said[0].ts_ms or 0) + EARLY_MS < before_ms):
+            turn = self._said.popleft()
+            if self._watch is not None:
+                self._watch.turn(turn)
 
     def _count_silences(self, silences: Iterable[Silence]) -> None:
         """They get no rows: whoever reads a call that nobody watched finds them again."""

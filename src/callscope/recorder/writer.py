@@ -207,6 +207,7 @@ class Writer:
             turn_index=index,
             role=role,
             text=None,
+            text_length=len(said["text"].strip()) if said["text"] else None,
             latency=said["latency"],
             interrupted=bool(interrupted),
         )

@@ -14,10 +14,11 @@ from callscope import config
 from callscope.archive import spend
 from callscope.archive.price_file import read_budgets
 from callscope.archive.spend import CallSpend
-from callscope.model.cost import CostLine
+from callscope.model.cost import ESTIMATED, CostLine
 from callscope.prices import budget as pure
 from callscope.prices.biller import billers
 from callscope.prices.budget import Budget, Spend, State
+from callscope.prices.exact import plain
 from callscope.report import figures
 from callscope.report.price_book import price_book
 
@@ -56,7 +57,7 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
     """The catalogue's id where it has one; None where nobody can tell."""
     agent: str | None
     usd: Decimal | None
-    """What is known."""
+    """What is known; None when nothing is."""
     lines: int
     unpriced: int
     """Lines without an amount."""
@@ -90,7 +91,7 @@ def state_of_sums(budget: Budget, sums: Iterable[Sum], *, now_ms: int) -> State:
     period = pure.period_of(budget, now_ms) or ""
     spent_usd, unpriced = Decimal(0), 0
     for each in sums:
-        part = pure.counted(budget, each.provider, each.agent, each.usd)
+        part = pure.counted(budget, each.provider, each.agent, each.usd or Decimal(0))
         if part is None or pure.period_of(budget, each.at_ms) != period:
             continue
         spent_usd += part.usd or 0
@@ -111,9 +112,10 @@ def _document(state: State) -> dict[str, Any]:
         "provider": budget.provider,
         "agent": budget.agent,
         "period": state.period,
-        "spent_usd": state.spent_usd,
-        "limit_usd": budget.usd,
-        "share": state.share,
+        "spent_usd": plain(state.known_usd),
+        "estimated": state.estimated,
+        "limit_usd": plain(budget.usd),
+        "share": None if state.known_usd is None else state.share,
         "unpriced": state.unpriced,
         "thresholds": list(budget.thresholds),
         "crossed": list(state.crossed),
@@ -141,8 +143,12 @@ def _state(budget: Budget, calls: Sequence[CallSpend], now_ms: int, biller: Bill
 
 
 def worst_call(budget: Budget, calls: Iterable[CallSpend], *, now_ms: int, biller: Biller) -> State:
-    """The state of a budget per call: that of the call of the last `CALL_DAYS` days that stands worst in it."""
+    """The state of a budget per call: that of the call of the last `CALL_DAYS` days that stands worst in it.
+
+    Of several that stand alike it is the first by path, in whatever order they come.
+    """
     recent = [call for call in calls if call.started_at_ms >= begins_ms(budget, now_ms)]
+    recent.sort(key=lambda call: call.path)
     found = [
         state
         for call in recent
@@ -161,4 +167,5 @@ def _spends(calls: Iterable[CallSpend], biller: Biller) -> Iterator[Spend]:
                 provider=biller(line),
                 agent=call.agent,
                 call_id=call.call_id,
+                estimated=line.status == ESTIMATED,
             )

@@ -11,6 +11,7 @@ import msgspec
 from callscope.archive.spend import LINES, CallSpend
 from callscope.model.cost import UNPRICED, USD, CostLine
 from callscope.model.wire import format_ts
+from callscope.prices.exact import plain
 from callscope.prices.units import TOKEN_KINDS, UNITS
 from callscope.report.safe_text import clean
 
@@ -109,6 +110,7 @@ def document(value: Missing) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(value)
     for name in ("first_seen", "last_seen"):
         fields[name] = format_ts(fields.pop(f"{name}_ms"))
+    fields["quantity"] = plain(value.quantity)
     return fields
 
 

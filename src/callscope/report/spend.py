@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,10 +11,10 @@ import msgspec
 from callscope.archive.spend import OPEN, CallSpend
 from callscope.model.cost import ESTIMATED, CostLine, CostStatus, status_of
 from callscope.model.wire import format_ts
+from callscope.prices.exact import plain
 from callscope.report.period import Period
 
 Key = tuple[str | None, ...]
-Biller = Callable[[CostLine], str | None]
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "day": ("day",),
@@ -36,7 +36,9 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key
     usd: Decimal | None
-    """What is known; None when nothing is. A lower bound where ``unpriced`` is not 0."""
+    """What is known; None when nothing is, also where nothing but zeros is known beside what has no amount. A lower
+    bound where ``unpriced`` is not 0.
+    """
     status: CostStatus
     estimated: bool
     """Whether something in it was assumed."""
@@ -109,11 +111,16 @@ class _Group:
     def sum(self, key: Key) -> Sum:
         known = [line.usd for line in self.lines if line.usd is not None]
         unpriced = len(self.lines) - len(known)
+        usd = sum(known, Decimal(0)) if known else None
+        if unpriced and not usd:  # what costs nothing says nothing of what the rest costs
+            usd = None
+        # Without an amount it is unpriced, whatever of it nobody bills.
+        statuses = (line.status for line in self.lines if not unpriced or usd is not None or line.usd is None)
         return Sum(
             key=key,
-            usd=sum(known, Decimal(0)) if known else None,
-            status=status_of(line.status for line in self.lines),
-            estimated=any(line.status == ESTIMATED and line.usd is not None for line in self.lines),
+            usd=usd,
+            status=status_of(statuses),
+            estimated=usd is not None and any(line.status == ESTIMATED and line.usd is not None for line in self.lines),
             lines=len(self.lines),
             unpriced=unpriced,
             calls=self.calls,
@@ -122,10 +129,10 @@ class _Group:
         )
 
 
-def billed(calls: Iterable[CallSpend], biller: Biller) -> list[CallSpend]:
-    """The calls with one name for each provider, whatever it was reported as; one that nobody knows keeps its own."""
+def billed(calls: Iterable[CallSpend]) -> list[CallSpend]:
+    """The calls with one name for each provider, whatever it was reported as: `CostLine.billed_by`, as in the index."""
     return [
-        msgspec.structs.replace(call, lines=tuple(_billed(line, biller(line) or line.provider) for line in call.lines))
+        msgspec.structs.replace(call, lines=tuple(_billed(line, line.billed_by) for line in call.lines))
         for call in calls
     ]
 
@@ -161,7 +168,7 @@ def report(calls: Iterable[CallSpend], before: Iterable[CallSpend], *, by: str, 
 
 
 def document(value: Report) -> dict[str, Any]:
-    """The report as JSON: dollars are strings, so that nothing is lost."""
+    """The report as JSON: dollars are strings without an exponent, so that nothing is lost."""
     names = COLUMNS[value.by]
     return {
         "since": format_ts(value.period.since_ms),
@@ -180,17 +187,17 @@ def _billed(line: CostLine, provider: str | None) -> CostLine:
 def _row(row: Row) -> dict[str, Any]:
     now = row.now
     return {
-        "usd": now.usd,
+        "usd": plain(now.usd),
         "status": now.status,
         "estimated": now.estimated,
         "calls": now.calls,
         "minutes": round(now.duration_ms / _MINUTE_MS, 3),
-        "usd_per_minute": now.usd_per_minute,
-        "usd_per_call": now.usd_per_call,
+        "usd_per_minute": plain(now.usd_per_minute),
+        "usd_per_call": plain(now.usd_per_call),
         "lines": now.lines,
         "unpriced_lines": now.unpriced,
         "unpriced_calls": now.unpriced_calls,
-        "before_usd": None if row.before is None else row.before.usd,
+        "before_usd": None if row.before is None else plain(row.before.usd),
         "before_unpriced_lines": None if row.before is None else row.before.unpriced,
         "change_percent": None if row.change is None else round(float(row.change), 2),
     }

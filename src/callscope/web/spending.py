@@ -25,7 +25,7 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key
     usd: Decimal | None
-    """What is known; None when nothing is."""
+    """What is known; None when nothing is, also where nothing but zeros is known beside what has no amount."""
     lines: int
     unpriced: int
     """Lines without an amount."""
@@ -36,7 +36,7 @@ def spent(index: Index, query: CallQuery, *, by: Sequence[str]) -> list[Spent]:
     return [
         Spent(
             key=key,
-            usd=None if each.unpriced == each.lines else round(Decimal(str(each.usd)), _PLACES),
+            usd=_known(None if each.unpriced == each.lines else round(Decimal(str(each.usd)), _PLACES), each.unpriced),
             lines=each.lines,
             unpriced=each.unpriced,
         )
@@ -50,13 +50,20 @@ def regrouped(found: Iterable[Spent], key_of: Callable[[Key], Key]) -> list[Spen
     for each in found:
         key = key_of(each.key)
         one = groups.get(key)
+        unpriced = each.unpriced + (0 if one is None else one.unpriced)
+        usd = each.usd if one is None or one.usd is None else one.usd + (each.usd or 0)
         groups[key] = Spent(
             key=key,
-            usd=each.usd if one is None or one.usd is None else one.usd + (each.usd or 0),
+            usd=_known(usd, unpriced),
             lines=each.lines + (0 if one is None else one.lines),
-            unpriced=each.unpriced + (0 if one is None else one.unpriced),
+            unpriced=unpriced,
         )
     return list(groups.values())
+
+
+def _known(usd: Decimal | None, unpriced: int) -> Decimal | None:
+    """As `callscope.report.spend.Sum.usd`: what costs nothing says nothing of what the rest costs."""
+    return None if unpriced and not usd else usd
 
 
 def calls_by(index: Index, query: CallQuery, by: Sequence[str]) -> dict[Key, int]:

@@ -17,13 +17,11 @@ from callscope.cli.call_index import call_index
 from callscope.cli.question import QueryCommand
 from callscope.clock import now_ms
 from callscope.errors import SettingError, UnreadableError
-from callscope.prices.biller import billers
 from callscope.query.language import MAX_LIMIT
 from callscope.query.query import CallQuery
 from callscope.report import figures, period
 from callscope.report import spend as spend_report
 from callscope.report.period import Period
-from callscope.report.price_book import price_book
 from callscope.report.safe_text import clean
 from callscope.report.spend import Report
 
@@ -82,8 +80,7 @@ def command(
 
 def _report(calls: list[CallSpend], before: list[CallSpend], by: str, asked: Period) -> Report:
     if "provider" in spend_report.COLUMNS[by]:
-        biller = billers(price_book(None))
-        calls, before = spend_report.billed(calls, biller), spend_report.billed(before, biller)
+        calls, before = spend_report.billed(calls), spend_report.billed(before)
     return spend_report.report(calls, before, by=by, period=asked)
 
 

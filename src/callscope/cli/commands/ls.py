@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from callscope.archive import listing
 from callscope.archive.listing import Page
 from callscope.archive.paths import CALLS
 from callscope.archive.reader import UNREADABLE, read_envelope, why_unreadable
+from callscope.archive.spend import call_spend, cost_document
 from callscope.archive.waits import with_known, with_waits
 from callscope.cli import call_table, options, question, screen
 from callscope.cli.call_index import call_index
@@ -84,7 +86,7 @@ def command(
         )
         page = msgspec.structs.replace(page, calls=tuple(with_waits(call, now_ms=now) for call in page.calls))
     if as_json:
-        screen.print_json({"calls": [documents.call(call) for call in page.calls], "next": page.next})
+        screen.print_json({"calls": [_document(call) for call in page.calls], "next": page.next})
     elif not page.calls:
         filtered = words or since or until or statuses or cursor
         line = f"No calls {'match' if filtered else 'yet'} in {clean(archive)}"
@@ -95,6 +97,11 @@ def command(
     _require_readable(page)
 
 
+def _document(call: Call) -> dict[str, object]:
+    """The call with what it cost: the figure of the table."""
+    return documents.call(call) | cost_document(call, call_spend(call, started_at_ms=call.started_at_ms or 0))
+
+
 def _found(archive: Path, query: CallQuery, now: int) -> tuple[Page, dict[str, list[Text]]]:
     """The index says which calls, their envelopes what they are: a call looks the same however it was found.
 
@@ -102,11 +109,18 @@ def _found(archive: Path, query: CallQuery, now: int) -> tuple[Page, dict[str, l
     """
     with call_index(archive, now_ms=now) as index:
         page = index.calls(query)
+    if query.sort == "started":
+        page = msgspec.structs.replace(page, calls=_as_listed(page.calls, descending=query.descending))
     found = Page(tuple(_call(archive, row, now) for row in page.calls), page.next)
     if query.sort in _ALWAYS_SHOWN:
         return found, {}
     name = "ENDED UTC" if query.sort == "ended" else query.sort.upper()
     return found, {name: [_sorted_by(query.sort, row, now) for row in page.calls]}
+
+
+def _as_listed(rows: Sequence[CallRow], *, descending: bool) -> tuple[CallRow, ...]:
+    """Calls of one millisecond by their names, as a list without a query has them; the index has its own numbers."""
+    return tuple(sorted(rows, key=lambda row: (row.started_at_ms, row.path), reverse=descending))
 
 
 def _sorted_by(sort: str, row: CallRow, now: int) -> Text:

@@ -9,6 +9,7 @@ import click
 from callscope.archive import listing
 from callscope.archive.log_line import LogLine, row_of
 from callscope.archive.reader import UNREADABLE, CallRecord, read_call
+from callscope.archive.spend import call_spend, cost_document
 from callscope.cli import call_page, options, screen
 from callscope.cli.log_index import find_lines, log_files
 from callscope.clock import now_ms
@@ -74,10 +75,11 @@ def summary_of(record: CallRecord) -> Timeline:
 
 
 def document(record: CallRecord, timeline: Timeline) -> dict[str, object]:
-    """What ``--json`` prints. Latency that the metadata does not tell is the one that was summed up."""
+    """What ``--json`` prints. Latency and cost that the metadata does not tell are those that were summed up."""
     call = documents.call(record.call)
+    spend = call_spend(record.call, started_at_ms=record.call.started_at_ms or 0, record=record)
     return {
-        "call": {**call, "latency": call["latency"] or timeline.latency},
+        "call": {**call, **cost_document(record.call, spend), "latency": call["latency"] or timeline.latency},
         "turns": [documents.turn(turn) for turn in record.turns],
         "exchanges": [documents.exchange(exchange) for exchange in timeline.exchanges],
         "events": [documents.event(event) for event in record.events],

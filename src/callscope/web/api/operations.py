@@ -9,6 +9,7 @@ import msgspec
 
 from callscope.archive.paths import CALLS
 from callscope.archive.reader import UNREADABLE, read_call
+from callscope.archive.spend import call_spend, cost_document
 from callscope.errors import UnreadableError
 from callscope.index.calls import CallPage
 from callscope.index.compare import Comparison
@@ -129,7 +130,11 @@ def call(site: Site, values: Values) -> CallDocument:
         raise UnreadableError(f"the files of {path} cannot be read")
     found = summarise(record.call.started_at_ms, record.call.ended_at_ms, record.turns, record.events, call=record.call)
     return CallDocument(
-        call=documents.call(record.call) | {"path": path.relative_to(site.root / CALLS).as_posix()},
+        call=documents.call(record.call)
+        | cost_document(
+            record.call, call_spend(record.call, started_at_ms=record.call.started_at_ms or 0, record=record)
+        )
+        | {"path": path.relative_to(site.root / CALLS).as_posix()},
         turns=[documents.turn(turn) for turn in record.turns],
         exchanges=[documents.exchange(exchange) for exchange in found.exchanges],
         events=[documents.event(event) for event in record.events],
