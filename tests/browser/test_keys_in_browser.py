@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +17,9 @@ UNSEEN_FOCUS: Final = """() => {
     const seen = [null, "::after"].some((part) => getComputedStyle(at, part).outlineStyle !== "none");
     return seen || at === document.body ? "" : at.outerHTML.slice(0, 120);
 }"""
+
+LINES: Final = """(all) => Math.max(...all.map((each) =>
+    each.getBoundingClientRect().height / parseFloat(getComputedStyle(each).lineHeight)))"""
 
 
 def path_and_query(page: Page) -> tuple[str, dict[str, list[str]]]:
@@ -48,6 +52,52 @@ def test_j_and_k_go_through_the_rows_enter_opens_one_and_u_goes_back_to_the_same
     page.keyboard.press("u")
     expect(rows.first).to_be_visible()
     assert path_and_query(page) == before
+
+
+@pytest.mark.parametrize(
+    ("place", "leads"),
+    [
+        ("/?range=all", r"/(errors|calls)[/?]"),
+        ("/errors?range=all", "/errors/"),
+        ("/latency?range=all", "/calls/"),
+        ("/cost?range=all", r"/calls\?"),
+    ],
+)
+def test_rows_of_every_page_are_gone_through_and_opened(place: str, leads: str, shown: Shown, page: Page) -> None:
+    page.goto(shown.address + place)
+    row = page.locator("[data-row]")
+    row.nth(1).wait_for()
+    for key, number in (("j", 0), ("j", 1), ("k", 0)):
+        page.keyboard.press(key)
+        expect(page.locator("[data-row].at")).to_have_count(1)
+        expect(row.nth(number)).to_have_class("at")
+        expect(row.nth(number).locator("a[href]").first).to_be_focused()
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(re.compile(re.escape(shown.address) + leads))
+
+
+@pytest.mark.parametrize(("key", "number"), [("j", 1), ("k", 0)])
+def test_a_table_that_marks_no_rows_is_gone_through_by_those_that_lead_somewhere(
+    key: str, number: int, shown: Shown, page: Page
+) -> None:
+    page.goto(shown.address + "/errors?range=all")
+    page.locator("[data-row]").first.wait_for()
+    page.evaluate("for (const row of document.querySelectorAll('[data-row]')) row.removeAttribute('data-row')")
+    for each in ("j", key):
+        page.keyboard.press(each)
+
+    expect(page.locator("#error-groups tbody tr").nth(number)).to_have_class("at")
+    expect(page.locator("#error-groups tbody tr").nth(number).locator("a").first).to_be_focused()
+
+
+def test_a_row_that_leads_to_no_call_has_no_preview(shown: Shown, page: Page) -> None:
+    page.goto(shown.address + "/errors?range=all")
+    page.keyboard.press("j")
+    page.keyboard.press("Space")
+    page.keyboard.press("?")  # the page did whatever Space does
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.locator("#preview")).to_have_count(0)
 
 
 def test_k_at_the_first_row_and_j_at_the_last_stay_there(shown: Shown, page: Page) -> None:
@@ -120,6 +170,18 @@ def test_space_in_a_list_shows_the_call_beside_it_and_takes_it_away(shown: Shown
     page.keyboard.press("Escape")
     expect(preview).to_have_count(0)
     assert urlsplit(page.url).path == "/calls"
+
+
+def test_a_preview_has_its_facts_side_by_side_and_whole(shown: Shown, page: Page) -> None:
+    page.goto(f"{shown.address}/calls?q=id:call-07")
+    page.keyboard.press("j")
+    page.keyboard.press("Space")
+    facts = page.locator("#preview .five > div")
+    expect(facts).to_have_count(5)
+    for number in range(5):
+        value = facts.nth(number).locator("strong")
+        assert value.evaluate("(each) => each.getClientRects().length") == 1, value.inner_text()
+    assert page.locator("#preview .five dd").evaluate_all(LINES) <= 2
 
 
 def test_a_call_without_sound_shows_no_preview_of_itself(shown: Shown, page: Page) -> None:

@@ -135,9 +135,9 @@ def test_budgets_show_how_far_they_go(client: TestClient, tmp_path: Path, monkey
 
     rows = table(client.get("/cost").text, "Budgets and what is spent of them")
 
-    assert [[*row[:4], row[5]] for row in rows] == [
-        ["All of it", "2026-11", "≥ $0.850", "$0.500", "over 1 unpriced"],
-        ["OpenAI a call", "CA1", "$0.400", "$1.00", "ok"],
+    assert rows == [
+        ["All of it 2026-11", "≥ $0.850 of $0.500", "170 %", "over 1 unpriced"],
+        ["OpenAI a call CA1", "$0.400 of $1.00", "40 %", "ok"],
     ]
 
 

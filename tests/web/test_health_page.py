@@ -81,6 +81,23 @@ def test_the_key_of_hashes_is_not_on_the_page(root: Path, monkeypatch: pytest.Mo
     assert "a-secret-of-mine" not in page
 
 
+def test_mistakes_in_settings_are_something_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "archive", "CA1")
+    for name in ("logs", "alerts"):
+        (tmp_path / f"{name}.toml").write_text("levle = 1\n")
+        monkeypatch.setenv(f"CALLSCOPE_{name.upper()}", str(tmp_path / f"{name}.toml"))
+    monkeypatch.setenv("CALLSCOPE_LOG_LEVEL", "<b>chatty")
+    monkeypatch.setenv("CALLSCOPE_OTLP_ENDPOINT", "foo")
+
+    page = show(tmp_path / "archive")
+
+    assert "Something is wrong" in page
+    assert f"configure()` raises this where a program calls it: {tmp_path}/logs.toml:1:" in page
+    assert f"not looked at as they are now: {tmp_path}/alerts.toml line 1" in page
+    assert "CALLSCOPE_LOG_LEVEL=&#39;&lt;b&gt;chatty&#39; is not understood" in page
+    assert "`callscope forward` ends with this" in page
+
+
 def test_an_archive_that_was_deleted_gives_a_page_that_says_so(root: Path) -> None:
     site = site_of(root)
     site.background.patience_seconds = 60

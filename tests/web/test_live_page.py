@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import pytest
 from dashboards import dashboard, site_of
 from web_calls import HOSTILE, record_call
 
@@ -70,6 +74,70 @@ def test_a_call_in_which_nothing_happens_is_stuck_in_the_end(tmp_path: Path) -> 
     assert moment_of(tmp_path).doing == "agent speaks"
     assert not moment_of(tmp_path, later_ms=STUCK_WAIT_MS + 1_000).is_stuck
     assert moment_of(tmp_path, later_ms=STUCK_QUIET_MS + 1_000).is_stuck
+
+
+def spent_so_far(root: Path, *told: tuple[str, dict[str, Any]], turns_after: int = 0, **about: Any) -> Now:
+    """Of a call that goes on, with these uses; a turn ends after so many of them."""
+    with closing(CallLogger(root)) as logger:
+        call = logger.start_call("going-on", at_ms=now_ms() - 60_000, **about)
+        for number, (service, usage) in enumerate(told):
+            call.usage(service, **usage)
+            if number + 1 == turns_after:
+                call.turn("assistant", "Hello.")
+        logger.flush()
+        return moment_of(root)
+
+
+GPT: tuple[str, dict[str, Any]] = (
+    "llm",
+    {"provider": "openai", "model": "gpt-4.1", "input_tokens": 1_000, "output_tokens": 0},
+)
+NOBODY: tuple[str, dict[str, Any]] = ("tts", {"provider": "acme", "model": "voice", "characters": 9})
+
+
+def test_what_was_used_counts_before_a_turn_tells_of_it(tmp_path: Path) -> None:
+    nothing, one, more, unknown = (
+        spent_so_far(tmp_path / "nothing"),
+        spent_so_far(tmp_path / "one", GPT),
+        spent_so_far(tmp_path / "more", GPT, GPT, turns_after=1),
+        spent_so_far(tmp_path / "unknown", GPT, NOBODY, turns_after=1),
+    )
+
+    assert (nothing.usd, nothing.unpriced) == (None, 0)
+    assert (one.usd, one.unpriced, one.estimated) == (Decimal("0.002"), 0, False)
+    assert (more.usd, more.unpriced, more.estimated) == (Decimal("0.004"), 0, False)
+    assert (unknown.usd, unknown.unpriced) == (Decimal("0.002"), 1)
+    assert spent_so_far(tmp_path / "alone", NOBODY).usd is None
+
+
+def test_a_line_that_is_open_counts_as_long_as_it_is_by_now(tmp_path: Path) -> None:
+    now = spent_so_far(tmp_path, GPT, telephony_provider="twilio", direction="inbound")
+
+    assert now.estimated
+    assert now.usd is not None
+    assert now.usd > Decimal("0.002")
+
+
+def test_what_the_recorder_priced_is_known_without_its_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text(
+        'schema = 1\n[[price]]\nprovider = "acme"\nservice = "tts"\nmodel = "voice"\nunit = "1k_chars"\nprice = "1"\n'
+    )
+    monkeypatch.setenv("CALLSCOPE_PRICES", str(prices))
+    with closing(CallLogger(tmp_path / "calls")) as logger:
+        call = logger.start_call("going-on")
+        call.usage(NOBODY[0], **NOBODY[1])
+        call.turn("assistant", "Hello.")
+        logger.flush()
+        known = moment_of(tmp_path / "calls")
+        monkeypatch.delenv("CALLSCOPE_PRICES")
+        elsewhere = moment_of(tmp_path / "calls")
+        prices.write_text("schema = 1\nnonsense = 1\n")
+        monkeypatch.setenv("CALLSCOPE_PRICES", str(prices))
+        with_a_mistake = moment_of(tmp_path / "calls")
+
+    assert (known.usd, known.unpriced) == (Decimal("0.009"), 0)
+    assert (elsewhere.usd, elsewhere.unpriced) == (with_a_mistake.usd, with_a_mistake.unpriced) == (Decimal("0.009"), 1)
 
 
 async def read(stream: AsyncIterator[bytes], name: str) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -54,7 +55,8 @@ def page(root: Path, address: str = "/?range=7d") -> str:
 def problems(html: str) -> list[str]:
     """The lines of "Problems first" as words."""
     first = html[html.index('id="first"') : html.index('class="trends"')]
-    return [" ".join(re.sub(r"<[^>]+>", " ", item).split()) for item in re.findall(r"<li>(.*?)</li>", first, re.DOTALL)]
+    items = re.findall(r"<li(?: data-row)?>(.*?)</li>", first, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", " ", item).split()) for item in items]
 
 
 def test_a_longer_p95_is_worse_and_says_by_how_much() -> None:
@@ -120,17 +122,23 @@ def test_spend_shows_the_five_dearest_providers_and_the_rest_as_other() -> None:
 
 
 def test_a_first_visit_says_what_to_do_next(tmp_path: Path) -> None:
-    (tmp_path / "archive").mkdir()
-    html = page(tmp_path / "archive", "/")
-    assert "No calls yet" in html
-    assert "callscope demo" in html
-    assert f"PATTER_LOG_DIR={tmp_path / 'archive'}" in html
+    root = tmp_path / "my calls"
+    root.mkdir()
+    client = dashboard(root)
+    told = [unescape(client.get(address).text) for address in ("/", "/calls")]
+    for each in told:
+        assert "No calls are recorded yet" in each
+        assert f"callscope demo --root '{root}'" in each
+        assert f"export PATTER_LOG_DIR='{root}'" in each
+        assert "pip install '.[pipecat]'" in each
+    first, second = (each[each.index("No calls are recorded yet") : each.index("what is missing.")] for each in told)
+    assert first == second
 
 
 def test_an_archive_that_is_still_being_read_is_not_called_empty(tmp_path: Path) -> None:
     html = dashboard(tmp_path / "archive", built=False).get("/").text
     assert "being read" in html
-    assert "No calls yet" not in html
+    assert "No calls are recorded" not in html
 
 
 def test_slow_silent_and_failing_calls_stand_first_each_with_its_link(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import re
@@ -96,9 +97,16 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, site: Site) -> None:
         super().__init__(config)
         self._site = site
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._site.news.close()
+        """Told by a signal, in the middle of whatever the loop does: it may hold any lock, so none is taken here."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._site.news.close)
         super().handle_exit(sig, frame)
 
 

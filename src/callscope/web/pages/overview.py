@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Final
 
@@ -60,6 +61,7 @@ class FirstVisit(msgspec.Struct, frozen=True, kw_only=True):
     """What ``first_visit.html`` shows: there are no calls yet."""
 
     root: str
+    """Of the archive, quoted as a shell wants it."""
     is_reading: bool
     """The archive is being read for the first time, so there may be some."""
 
@@ -69,7 +71,7 @@ def show(request: Request) -> Response:
     site: Site = request.app.state.site
     asked = site.asked(request)
     if _is_first_visit(site):
-        first = FirstVisit(root=str(site.root), is_reading=site.refresher.progress.complete_ms is None)
+        first = FirstVisit(root=shlex.quote(str(site.root)), is_reading=site.refresher.progress.complete_ms is None)
         return site.page(
             request, "first_visit.html", first, title="Overview", current="Overview", asked=asked, live="index"
         )

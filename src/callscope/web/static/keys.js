@@ -11,8 +11,18 @@ function isTyping(target) {
   return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
 }
 
+// The rows that a page marks; where it marks none, those of its tables that lead somewhere.
+function rowsOfPage() {
+  const marked = all("[data-row]");
+  return (marked.length ? marked : all("main tbody tr:has(a[href])")).filter((row) => !row.closest("details:not([open]), .preview"));
+}
+
+function linkOfRow() {
+  return rowsOfPage().find((row) => row.classList.contains("at"))?.querySelector("a[href]");
+}
+
 function move(by) {
-  const rows = all("[data-row]").filter((row) => !row.closest("details:not([open])"));
+  const rows = rowsOfPage();
   if (!rows.length) return;
   const current = rows.findIndex((row) => row.classList.contains("at"));
   at = Math.min(Math.max((current < 0 ? at : current) + by, 0), rows.length - 1);
@@ -26,7 +36,7 @@ function move(by) {
 }
 
 function open() {
-  document.querySelector("[data-row].at a[href]")?.click();
+  linkOfRow()?.click();
 }
 
 function nextProblem() {
@@ -48,8 +58,9 @@ function lines() {
 
 // The call that is at, when its page is another one.
 function ahead() {
-  const link = document.querySelector("[data-row].at a[href]");
-  return link && new URL(link.href).pathname !== location.pathname ? link : null;
+  const link = linkOfRow();
+  const path = link && new URL(link.href).pathname;
+  return path && path.startsWith("/calls/") && path !== location.pathname ? link : null;
 }
 
 async function preview() {

@@ -5,6 +5,7 @@ const about = document.body.dataset.live;
 const channel = new BroadcastChannel("callscope");
 const LEAST_MS = { index: about === "live" ? 300 : 2000, call: 300, counted: 300 };
 const AGAIN_MS = 5000;
+const AT = "[data-row].at, tr.at";
 let generation = Number(document.body.dataset.generation || 0);
 let timer = 0;
 let due = 0;
@@ -28,7 +29,7 @@ function concerns(name, value) {
 
 function heard({ name, value }) {
   if (name === "state") {
-    if (about && state === "reconnecting" && value === "live") schedule(0);  // nobody told what happened meanwhile
+    if (about && value === "live" && (state === "reconnecting" || isWaiting())) schedule(0);  // nobody told what happened meanwhile
     state = value;
     return showState(value);
   }
@@ -68,10 +69,17 @@ function takeOver(fresh) {
       if (list && part.matches(".empty")) part.replaceWith(document.adoptNode(list));  // the first calls, instead of help
       continue;
     }
-    if (!other || other.outerHTML === part.outerHTML || isTyping(part)) continue;
+    const at = other && !other.querySelector(AT) ? part.querySelector(AT) : null;  // the row that the keys went to
+    at?.classList.remove("at");
+    if (at && !at.className) at.removeAttribute("class");
+    if (!other || other.outerHTML === part.outerHTML || isTyping(part)) {
+      at?.classList.add("at");
+      continue;
+    }
     for (const open of part.querySelectorAll("details[open][id]")) other.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
     renew(part, other);
+    if (at?.isConnected) at.classList.add("at");
     if (focused && document.activeElement.id !== focused) document.getElementById(focused)?.focus();
   }
   takeOverRows(fresh);
@@ -118,6 +126,11 @@ function takeOverRows(fresh) {
 
 function isTyping(part) {
   return part.contains(document.activeElement) && /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+}
+
+// Something was being counted when the page was made. That it is there was perhaps told before anybody listened.
+function isWaiting() {
+  return document.querySelector("[data-waiting]") !== null;
 }
 
 function tell(name, value) {
@@ -170,5 +183,6 @@ if (about) {
   document.addEventListener("visibilitychange", () => { if (!document.hidden && again) { again = false; schedule(0); } });
   if (navigator.locks) navigator.locks.request("callscope-live", listen);
   else listen();  // beyond this machine without https there are no locks: a stream a tab
+  if (isWaiting()) schedule(LEAST_MS.counted);
   setInterval(tick, 500);
 }
