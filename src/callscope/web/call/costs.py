@@ -15,12 +15,14 @@ from callscope.prices.units import UNITS
 from callscope.report import figures
 from callscope.report.money import at_least, money
 from callscope.web.call.turn_cost import turn_cost
-from callscope.web.call.values import decimal, service_name, short
+from callscope.web.call.values import decimal, service_name, short, used
 
 _LEAST_REST: Final = Decimal("0.000001")
 """US dollars: the parts of a turn are rounded, and what rounding leaves is nothing that anybody was charged for."""
 _DATE: Final = 10
 _NAME: Final = 120
+_LEAST_MS: Final = 1_000
+"""Of a call that says something of a minute."""
 _LOOKS: Final[dict[CostStatus, str]] = {
     words.PRICED: "",
     words.ESTIMATED: "warn",
@@ -134,7 +136,7 @@ def _turns_alone(record: CallRecord, cost: Cost) -> str:
 
 def _a_minute(cost: Cost, duration_ms: float | None) -> str:
     length_ms = figures.known(duration_ms)
-    if not cost.usd or not length_ms:
+    if not cost.usd or length_ms is None or length_ms < _LEAST_MS:
         return ""
     usd = cost.usd * 60_000 / Decimal(str(length_ms))
     return f"{at_least(usd, cost.unpriced, estimated=_is_estimated(cost))} a minute"
@@ -148,7 +150,7 @@ def _row(line: CostLine) -> CostRow:
     return CostRow(
         of=short(" ".join(name for name in (service_name(line.service), line.provider, line.model) if name), _NAME),
         usage=short((line.usage or figures.UNKNOWN).replace("_", " "), _NAME),
-        quantity=decimal(_counted(line)),
+        quantity=used(_counted(line)),
         price=f"{sign}{decimal(line.price)}{currency} / {unit}" if line.price is not None else "",
         amount=_amount_of(line),
         status=line.status.replace("_", " "),

@@ -32,6 +32,11 @@ def decimal(value: Decimal | None) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def used(value: Decimal | None) -> str:
+    """A number of tokens, characters or seconds, to the thousandth; of less, its digits."""
+    return decimal(value if value is None else round(value, 3) or value)
+
+
 def service_name(service: str) -> str:
     """``LLM``, ``STT``, ``TTS``; others as they are, with a capital: ``Telephony``."""
     return service.upper() if service in ("llm", "stt", "tts") else service.capitalize()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
@@ -22,7 +23,7 @@ from callscope.web.call.links import Links
 from callscope.web.call.selection import Selection, waited_ms
 from callscope.web.call.tool_calls import ToolCall
 from callscope.web.call.turn_cost import TurnCost, turn_cost
-from callscope.web.call.values import service_name, short, text_of
+from callscope.web.call.values import service_name, short, text_of, used
 
 _LOOKS: Final = {
     stages.ENDPOINTING: "k-wait",
@@ -295,6 +296,10 @@ def _used(events: Iterable[Event]) -> tuple[Used, ...]:
             if quantity:
                 units[unit] = units.get(unit, 0) + quantity
     return tuple(
-        Used(name, ", ".join(f"{quantity:,.10g} {_UNITS[unit]}" for unit, quantity in units.items()) or figures.UNKNOWN)
+        Used(
+            name,
+            ", ".join(f"{used(Decimal(str(quantity)))} {_UNITS[unit]}" for unit, quantity in units.items())
+            or figures.UNKNOWN,
+        )
         for name, units in sums.items()
     )
