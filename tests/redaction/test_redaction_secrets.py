@@ -122,7 +122,7 @@ def test_a_secret_is_found_wherever_it_lies_in_a_long_text(offset: int) -> None:
 def test_a_million_hostile_characters_end_in_seconds(piece: str) -> None:
     began = time.process_time()
     secrets.mask(piece * (1_000_000 // len(piece)))
-    assert time.process_time() - began < 2  # 0.01 to 0.5 s on an idle core
+    assert time.process_time() - began < 8  # 0.01 to 0.5 s on an idle core; minutes if it grew with the square
 
 
 def test_ten_million_hostile_characters_end_in_seconds() -> None:

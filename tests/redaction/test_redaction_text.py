@@ -232,7 +232,7 @@ def test_several_windows_of_hostile_characters_end_in_seconds(piece: str) -> Non
     text = piece * (3 * WINDOW // len(piece))
     began = time.process_time()
     redacted = redact(text)
-    assert time.process_time() - began < 6  # 0.1 to 2 s on an idle core
+    assert time.process_time() - began < 15  # 0.1 to 2 s on an idle core; minutes if it grew with the square
     assert "4111 1111" not in redacted
     assert len(redacted) < len(text) * 3
 
